@@ -1,0 +1,96 @@
+"""The only file that knows devices, precision, threads and seeds."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidkit.errors import ReidkitError
+
+PRECISIONS = ("float32", "bf16")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how a network runs.
+
+    Args:
+        device: ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        precision: ``"float32"`` or ``"bf16"`` (autocast; parameters, losses and optimiser stay float32).
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ReidkitError(
+                f"precision {self.precision!r} is unknown.", rule=f"Precision is one of {PRECISIONS}.", action="Choose one."
+            )
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that ``device`` stands for on this machine."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
+            raise ReidkitError(
+                f"Device {self.device!r} was asked for, but torch sees no GPU here.",
+                rule="A named device must exist.",
+                action="Use device='auto', or run `reidkit doctor` to see which accelerators work.",
+            )
+        return torch.device(self.device)
+
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Mixed precision for the forward pass, as `precision` says."""
+        with torch.autocast(self.torch_device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+            yield
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """`module` on the device."""
+        return module.to(self.torch_device)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """The device of a module's first parameter or buffer; the CPU when it has none."""
+    tensor: Tensor | None = next(module.parameters(), next(module.buffers(), None))
+    return tensor.device if tensor is not None else torch.device("cpu")
+
+
+def seed_everything(*parts: int | str) -> int:
+    """Seed Python, NumPy and torch from the given parts; returns the number used.
+
+    An epoch begins with ``seed_everything(seed, "epoch", 7)``: what it draws depends on nothing that came before it,
+    which is what makes a resumed run equal to an uninterrupted one.
+    """
+    seed = derive_seed(*parts)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return seed
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A 32-bit seed from numbers and words; equal parts give equal seeds in every process and on every machine."""
+    words = [part if isinstance(part, int) else int.from_bytes(part.encode(), "big") % (2**61 - 1) for part in parts]
+    return int(np.random.SeedSequence([abs(word) for word in words]).generate_state(1)[0])
+
+
+def threads() -> int:
+    """Threads that numeric libraries may use here: ``OMP_NUM_THREADS`` when set, else the number of usable cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return (
+        int(asked)
+        if asked.isdigit() and int(asked) > 0
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )

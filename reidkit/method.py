@@ -1,0 +1,159 @@
+"""The contract between a method and the one loop that trains all of them.
+
+A method is a module that says four things: what an image is embedded to, how pseudo-labels are made at the start of
+an epoch, what the loss of a batch is, and what moves after a step. The loop (`reidkit.training.loop`) does the rest and
+never asks which method it runs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidkit.errors import TrainingError
+from reidkit.features import Features
+from reidkit.labels import PseudoLabels
+from reidkit.records import ImageTable, Records
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images that meet in one step.
+
+    Attributes:
+        views: one float32 tensor (B, 3, H, W) for each augmentation named in `Method.views`.
+        index: int64 (B,), row of each image in the training table.
+        label: int64 (B,) or (B, P) pseudo-labels, never -1.
+        camera: int64 (B,), camera index 0..C-1.
+        companion: a batch of the second domain, when the run has one; its label is -1 where none is known.
+    """
+
+    views: tuple[Tensor, ...]
+    index: Tensor
+    label: Tensor
+    camera: Tensor
+    companion: Batch | None = None
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on `device`."""
+        companion = self.companion.to(device) if self.companion is not None else None
+        moved = {name: getattr(self, name).to(device) for name in ("index", "label", "camera")}
+        return replace(self, views=tuple(view.to(device) for view in self.views), companion=companion, **moved)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A total, its named weighted terms, and tensors that `after_step` needs.
+
+    Attributes:
+        total: scalar with gradient.
+        terms: name -> (weight, value); total is the sum of weight times value.
+        keep: detached tensors made on the way, so that `after_step` need not run the network again.
+    """
+
+    total: Tensor
+    terms: dict[str, tuple[float, Tensor]]
+    keep: dict[str, Tensor] = field(default_factory=dict)
+
+    def keeping(self, **tensors: Tensor) -> Self:
+        """The same loss with detached tensors for `Method.after_step`."""
+        return replace(self, keep=self.keep | {name: tensor.detach() for name, tensor in tensors.items()})
+
+
+def weigh(**terms: tuple[float, Tensor]) -> Loss:
+    """Sum named terms, each a pair (weight, scalar): names, weights and values come from one expression."""
+    if not terms:
+        raise TrainingError("A loss without terms.", rule="A loss has at least one term.", action="Pass name=(weight, value).")
+    total = torch.stack([weight * value for weight, value in terms.values()]).sum()
+    return Loss(total, {name: (weight, value.detach()) for name, (weight, value) in terms.items()})
+
+
+class Method(nn.Module, ABC):
+    """What one method adds to the shared loop.
+
+    Being a module, its teachers, memories and heads are parameters and buffers: checkpoint, resume and device come for
+    free. Teachers have ``requires_grad=False``.
+
+    Class attributes:
+        paper: title and year of the source.
+        views: augmentations a batch carries, by name (see `reidkit.images.views`).
+        draw: which images meet in a batch, by name (see `reidkit.images.samplers`).
+        trains_on: ``"target"`` (blind; labels come from `prepare_epoch`) or ``"source"`` (labels were handed in).
+        clusters: whether `prepare_epoch` needs the features of the training images.
+        companion_features: whether it needs those of the second domain as well.
+    """
+
+    paper: ClassVar[str] = ""
+    lesson: ClassVar[str] = ""
+    views: ClassVar[tuple[str, ...]] = ("strong",)
+    draw: ClassVar[str] = "identity"
+    trains_on: ClassVar[str] = "target"
+    clusters: ClassVar[bool] = True
+    companion_features: ClassVar[bool] = False
+
+    recipe: Any
+
+    @abstractmethod
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, D): what is clustered, evaluated and exported (not normalised)."""
+
+    @abstractmethod
+    def prepare_epoch(self, features: Features | None, epoch: int, companion: Features | None = None) -> PseudoLabels:
+        """The clustering half: labels for this epoch; heads and memories are made anew here."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Loss:
+        """The training half: named, weighted terms. Pure but for batch-norm statistics; may be called twice."""
+
+    def after_step(self, batch: Batch, loss: Loss) -> None:
+        """What follows the optimiser: teachers and memories move here, and only here."""
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Loss]]:
+        """(player, loss) pairs, each followed by that player's optimiser; adversaries yield several."""
+        yield "model", self.loss(batch)
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        """Player -> the parameters its optimiser moves."""
+        return {"model": [p for p in self.parameters() if p.requires_grad]}
+
+    @classmethod
+    @abstractmethod
+    def toy(cls, source: Records, target: ImageTable) -> Method:
+        """A tiny instance for the contract tests."""
+
+
+@torch.no_grad()
+def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+    """Exponential moving average of the parameters: teacher <- momentum * teacher + (1 - momentum) * student.
+
+    Buffers (batch-norm statistics) are left alone: a teacher in training mode accumulates its own, as in MMT and ABMT.
+    """
+    for ours, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
+        ours.lerp_(theirs.to(ours.dtype), 1.0 - momentum)
+
+
+def teacher_of(student: nn.Module) -> nn.Module:
+    """A copy that no optimiser moves."""
+    from copy import deepcopy
+
+    teacher = deepcopy(student)
+    for parameter in teacher.parameters():
+        parameter.requires_grad_(False)
+    return teacher
+
+
+def ramped(momentum: float, step: int) -> float:
+    """MMT's ramp of the averaging coefficient: min(1 - 1/(step + 1), momentum), step counted from 0."""
+    return min(1.0 - 1.0 / (step + 1), momentum)
+
+
+def unit(matrix: np.ndarray) -> np.ndarray:
+    """Rows divided by their L2 norm (rows of zeros stay zero)."""
+    norms = np.linalg.norm(matrix, axis=-1, keepdims=True)
+    return (matrix / np.maximum(norms, 1e-12)).astype(np.float32)

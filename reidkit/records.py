@@ -1,0 +1,255 @@
+"""The table of images: one row an image, checked once at the door, and who may see which column.
+
+`ImageTable` is what a method may see: pictures and cameras. `Records` adds the identities, for evaluation, diagnosis
+and supervised training. ``records.blind()`` turns the second into the first; nothing turns the first into the second.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from reidkit.errors import RecordsError, shown
+
+JUNK, DISTRACTOR = -1, 0
+SPLITS = ("train", "query", "gallery")
+SEEN_BY_METHODS = ("path", "camera", "split", "frame")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTable:
+    """Images without identities.
+
+    Attributes:
+        frame: data frame with a range index and at least `path` (text, relative to `root`), `camera` (0..C-1) and
+            `split` (``train``, ``query`` or ``gallery``).
+        root: folder that the paths are relative to; None when the pixels are in memory.
+        name: what to call this set in titles.
+        camera_names: the original name of each camera index.
+        pixels: uint8 (N, H, W, 3), row by row the images of `frame`; None when they are files.
+    """
+
+    frame: pd.DataFrame
+    root: Path | None = None
+    name: str = "records"
+    camera_names: tuple[str, ...] = ()
+    pixels: np.ndarray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        frame = self.frame.reset_index(drop=True)
+        object.__setattr__(self, "frame", frame)
+        if not self.camera_names and len(frame):
+            object.__setattr__(self, "camera_names", tuple(str(c) for c in range(int(frame["camera"].max()) + 1)))
+        if self.pixels is not None and len(self.pixels) != len(frame):
+            raise RecordsError(
+                f"{self.name}: {len(frame)} rows but {len(self.pixels)} pictures in memory.",
+                rule="Pixels are stored row by row.",
+                action="Pass one picture for each row.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def camera(self) -> np.ndarray:
+        """int64 (N,), camera index 0..C-1."""
+        return self.frame["camera"].to_numpy(np.int64)
+
+    @property
+    def num_cameras(self) -> int:
+        """C, the number of cameras of the whole set (a split may show fewer)."""
+        return len(self.camera_names)
+
+    @property
+    def paths(self) -> list[str]:
+        """Absolute paths, or the names of pictures in memory."""
+        return [os.fspath(self.root / p) if self.root is not None else p for p in self.frame["path"]]
+
+    def take(self, rows: np.ndarray | Sequence[int]) -> Self:
+        """The given rows (indices or a mask), in the order given."""
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        pixels = None if self.pixels is None else self.pixels[index]
+        return replace(self, frame=self.frame.iloc[index].reset_index(drop=True), pixels=pixels)
+
+    def split(self, *names: str) -> Self:
+        """The rows of the named splits."""
+        wrong = set(names) - set(SPLITS)
+        if wrong:
+            raise RecordsError(f"No split is called {shown(wrong)}.", rule=f"Splits are {SPLITS}.", action="Use one of them.")
+        return self.take(self.frame["split"].isin(names).to_numpy())
+
+    @property
+    def train(self) -> Self:
+        return self.split("train")
+
+    @property
+    def query(self) -> Self:
+        return self.split("query")
+
+    @property
+    def gallery(self) -> Self:
+        return self.split("gallery")
+
+
+@dataclass(frozen=True, eq=False)
+class Records(ImageTable):
+    """Images with identities: `frame` also has `identity` (int64; -1 junk, 0 distractor) and any nuisance known."""
+
+    @property
+    def identity(self) -> np.ndarray:
+        """int64 (N,), the true identity; -1 is a junk box, 0 a distractor (Market-1501's convention)."""
+        return self.frame["identity"].to_numpy(np.int64)
+
+    def truth(self) -> np.ndarray:
+        """The identities, for evaluation and diagnosis only."""
+        return self.identity
+
+    def class_labels(self) -> np.ndarray:
+        """int64 (N,), identities renumbered 0..M-1 in ascending order, for supervised training."""
+        return np.unique(self.identity, return_inverse=True)[1].astype(np.int64)
+
+    def blind(self) -> ImageTable:
+        """The same images without identities, nuisances or anything else that training must not see."""
+        kept = [c for c in SEEN_BY_METHODS if c in self.frame]
+        return ImageTable(self.frame[kept].copy(), self.root, self.name, self.camera_names, self.pixels)
+
+    def summary(self) -> pd.DataFrame:
+        """Images, identities and cameras of each split (distractors and junk counted apart)."""
+        rows = []
+        for split in SPLITS:
+            part = self.frame[self.frame["split"] == split]
+            people = part[part["identity"] > DISTRACTOR]
+            rows.append(
+                {
+                    "split": split,
+                    "images": len(part),
+                    "identities": people["identity"].nunique(),
+                    "cameras": part["camera"].nunique(),
+                    "distractors": int((part["identity"] == DISTRACTOR).sum()),
+                    "junk": int((part["identity"] == JUNK).sum()),
+                }
+            )
+        return pd.DataFrame(rows).set_index("split")
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Store the table (not the pictures) as parquet, under a temporary name first."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame = self.frame.assign(camera_name=[self.camera_names[c] for c in self.camera])
+        partial = path.with_name(path.name + ".partial")
+        frame.to_parquet(partial)
+        return partial.replace(path)
+
+
+def make_records(
+    frame: pd.DataFrame,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    name: str = "records",
+    pixels: np.ndarray | None = None,
+    check_paths: bool = True,
+) -> Records:
+    """Check a data frame and turn it into `Records`; the door that every reader goes through.
+
+    Args:
+        frame: one row an image with `path`, `identity` (integers or names) and, when known, `camera` (numbers or names),
+            `split` and anything else. Without `camera` all images belong to one camera; without `split` all are ``train``.
+        root: folder that the paths are relative to.
+        pixels: uint8 (N, H, W, 3) instead of files.
+        check_paths: whether every file must exist.
+
+    Raises:
+        RecordsError: naming the rows, the rule and the next action.
+    """
+    frame = frame.reset_index(drop=True).copy()
+    _require(len(frame) > 0, name, "the table has no rows", "A data set has at least one image.", "Check what was selected.")
+    for column in ("path", "identity"):
+        _require(
+            column in frame,
+            name,
+            f"column {column!r} is missing; found {shown(frame.columns, 12)}",
+            "A table needs the columns path and identity.",
+            f"Add or rename a column to {column!r}.",
+        )
+    frame["path"] = frame["path"].astype(str)
+    frame["split"] = frame["split"].astype(str) if "split" in frame else "train"
+    _refuse_rows(frame, ~frame["split"].isin(SPLITS), name, f"A split is one of {SPLITS}.", "Correct the column split.", "split")
+    frame["identity"] = _integers(frame, name)
+    if "camera" not in frame:
+        frame["camera"] = 0
+    _refuse_rows(
+        frame, frame["camera"].isna(), name, "Every image has a camera, or none has.", "Fill or drop the column.", "camera"
+    )
+    cameras = sorted(frame["camera"].unique(), key=_natural)
+    frame["camera"] = frame["camera"].map({camera: index for index, camera in enumerate(cameras)}).astype(np.int64)
+    _refuse_rows(
+        frame, frame["path"].duplicated(keep=False), name, "A file stands in one row only.", "Drop the repeated rows.", "path"
+    )
+    _check_splits(frame, name)
+    base = Path(root) if root is not None else None
+    if pixels is None and check_paths:
+        missing = pd.Series([not ((base / p) if base else Path(p)).is_file() for p in frame["path"]])
+        _refuse_rows(frame, missing, name, "Every path is a file.", f"Check the root folder {base} or restore the files.", "path")
+    return Records(frame, base, name, tuple(str(c) for c in cameras), pixels)
+
+
+def read_records(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Records:
+    """Read a table that `Records.write` stored."""
+    frame = pd.read_parquet(path)
+    names = frame.drop_duplicates("camera").sort_values("camera")["camera_name"]
+    table = make_records(frame.drop(columns="camera_name"), root=root, name=Path(path).stem, check_paths=root is not None)
+    return replace(table, camera_names=tuple(names))
+
+
+def _integers(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Identities as integers; names are numbered from 1 in sorted order and kept in `identity_name`."""
+    column = frame["identity"]
+    _refuse_rows(
+        frame, column.isna(), name, "Every image has an identity (0 distractor, -1 junk).", "Fill the column.", "identity"
+    )
+    if pd.api.types.is_integer_dtype(column):
+        low = column < JUNK
+        _refuse_rows(frame, low, name, "Identities are -1 (junk), 0 (distractor) or positive.", "Renumber them.", "identity")
+        return column.astype(np.int64)
+    names = column.astype(str)
+    frame["identity_name"] = names
+    return names.map({n: i + 1 for i, n in enumerate(sorted(names.unique(), key=_natural))}).astype(np.int64)
+
+
+def _check_splits(frame: pd.DataFrame, name: str) -> None:
+    """Train and test share no identity."""
+    people = frame[frame["identity"] > DISTRACTOR]
+    train = set(people.loc[people["split"] == "train", "identity"])
+    test = people["split"].ne("train") & people["identity"].isin(train)
+    shared = test.reindex(frame.index, fill_value=False)
+    rule = "Identities of train and test are disjoint (re-ID is tested on people never seen)."
+    _refuse_rows(frame, shared, name, rule, "Move each of these identities to one side.", "identity")
+
+
+def _natural(value: object) -> tuple[int, float, str]:
+    """Sort numbers by value and before words."""
+    try:
+        return (0, float(str(value)), "")
+    except ValueError:
+        return (1, 0.0, str(value))
+
+
+def _require(holds: bool, name: str, what: str, rule: str, action: str) -> None:
+    if not holds:
+        raise RecordsError(f"{name}: {what}.", rule=rule, action=action)
+
+
+def _refuse_rows(frame: pd.DataFrame, wrong: pd.Series, name: str, rule: str, action: str, column: str) -> None:
+    """Raise when any row is wrong, naming the first five with the value found."""
+    if not wrong.any():
+        return
+    rows = [f"row {i}: {column}={frame.at[i, column]!r} ({frame.at[i, 'path']!r})" for i in frame.index[wrong.to_numpy()][:5]]
+    more = int(wrong.sum()) - len(rows)
+    raise RecordsError(f"{name}: " + "; ".join(rows) + (f"; and {more} more rows." if more else "."), rule=rule, action=action)
