@@ -94,3 +94,8 @@ def threads() -> int:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1
     )
+
+
+def describe_device() -> str:
+    """The accelerator that torch sees here: ``"cpu"`` or ``"cuda: NVIDIA H200"``."""
+    return f"cuda: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "cpu"

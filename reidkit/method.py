@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class Batch:
     camera: Tensor
     companion: Batch | None = None
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> Batch:
         """The same batch on `device`."""
         companion = self.companion.to(device) if self.companion is not None else None
         moved = {name: getattr(self, name).to(device) for name in ("index", "label", "camera")}
@@ -61,7 +61,7 @@ class Loss:
     terms: dict[str, tuple[float, Tensor]]
     keep: dict[str, Tensor] = field(default_factory=dict)
 
-    def keeping(self, **tensors: Tensor) -> Self:
+    def keeping(self, **tensors: Tensor) -> Loss:
         """The same loss with detached tensors for `Method.after_step`."""
         return replace(self, keep=self.keep | {name: tensor.detach() for name, tensor in tensors.items()})
 
@@ -91,8 +91,8 @@ class Method(nn.Module, ABC):
 
     paper: ClassVar[str] = ""
     lesson: ClassVar[str] = ""
-    views: ClassVar[tuple[str, ...]] = ("strong",)
-    draw: ClassVar[str] = "identity"
+    views: tuple[str, ...] = ("strong",)
+    draw: str = "identity"
     trains_on: ClassVar[str] = "target"
     clusters: ClassVar[bool] = True
     companion_features: ClassVar[bool] = False

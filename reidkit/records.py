@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ import pandas as pd
 from reidkit.errors import RecordsError, shown
 
 JUNK, DISTRACTOR = -1, 0
+Table = TypeVar("Table", bound="ImageTable")
 SPLITS = ("train", "query", "gallery")
 SEEN_BY_METHODS = ("path", "camera", "split", "frame")
 
@@ -46,11 +47,12 @@ class ImageTable:
         object.__setattr__(self, "frame", frame)
         if not self.camera_names and len(frame):
             object.__setattr__(self, "camera_names", tuple(str(c) for c in range(int(frame["camera"].max()) + 1)))
-        if self.pixels is not None and len(self.pixels) != len(frame):
+        pixels = self.pixels
+        if pixels is not None and (pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[::3] != (len(frame), 3)):
             raise RecordsError(
-                f"{self.name}: {len(frame)} rows but {len(self.pixels)} pictures in memory.",
-                rule="Pixels are stored row by row.",
-                action="Pass one picture for each row.",
+                f"{self.name}: {len(frame)} rows, but pictures in memory of shape {pixels.shape} and type {pixels.dtype}.",
+                rule="Pixels are uint8 (N, H, W, 3), row by row.",
+                action="Pass one RGB picture of 0..255 for each row.",
             )
 
     def __len__(self) -> int:
@@ -71,14 +73,14 @@ class ImageTable:
         """Absolute paths, or the names of pictures in memory."""
         return [os.fspath(self.root / p) if self.root is not None else p for p in self.frame["path"]]
 
-    def take(self, rows: np.ndarray | Sequence[int]) -> Self:
+    def take(self: Table, rows: np.ndarray | Sequence[int]) -> Table:
         """The given rows (indices or a mask), in the order given."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         pixels = None if self.pixels is None else self.pixels[index]
         return replace(self, frame=self.frame.iloc[index].reset_index(drop=True), pixels=pixels)
 
-    def split(self, *names: str) -> Self:
+    def split(self: Table, *names: str) -> Table:
         """The rows of the named splits."""
         wrong = set(names) - set(SPLITS)
         if wrong:
@@ -86,15 +88,15 @@ class ImageTable:
         return self.take(self.frame["split"].isin(names).to_numpy())
 
     @property
-    def train(self) -> Self:
+    def train(self: Table) -> Table:
         return self.split("train")
 
     @property
-    def query(self) -> Self:
+    def query(self: Table) -> Table:
         return self.split("query")
 
     @property
-    def gallery(self) -> Self:
+    def gallery(self: Table) -> Table:
         return self.split("gallery")
 
 
@@ -142,7 +144,8 @@ class Records(ImageTable):
         """Store the table (not the pictures) as parquet, under a temporary name first."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame = self.frame.assign(camera_name=[self.camera_names[c] for c in self.camera])
+        frame = self.frame.copy()
+        frame.attrs = {**self.frame.attrs, "camera_names": list(self.camera_names)}
         partial = path.with_name(path.name + ".partial")
         frame.to_parquet(partial)
         return partial.replace(path)
@@ -178,6 +181,7 @@ def make_records(
             "A table needs the columns path and identity.",
             f"Add or rename a column to {column!r}.",
         )
+    _refuse_rows(frame, frame["path"].isna(), name, "Every image has a path.", "Fill the column or drop the rows.", "path")
     frame["path"] = frame["path"].astype(str)
     frame["split"] = frame["split"].astype(str) if "split" in frame else "train"
     _refuse_rows(frame, ~frame["split"].isin(SPLITS), name, f"A split is one of {SPLITS}.", "Correct the column split.", "split")
@@ -187,11 +191,10 @@ def make_records(
     _refuse_rows(
         frame, frame["camera"].isna(), name, "Every image has a camera, or none has.", "Fill or drop the column.", "camera"
     )
+    frame["camera"] = _whole(frame["camera"])
     cameras = sorted(frame["camera"].unique(), key=_natural)
     frame["camera"] = frame["camera"].map({camera: index for index, camera in enumerate(cameras)}).astype(np.int64)
-    _refuse_rows(
-        frame, frame["path"].duplicated(keep=False), name, "A file stands in one row only.", "Drop the repeated rows.", "path"
-    )
+    _refuse_rows(frame, _repeated(frame["path"]), name, "A file stands in one row only.", "Drop the repeated rows.", "path")
     _check_splits(frame, name)
     base = Path(root) if root is not None else None
     if pixels is None and check_paths:
@@ -203,9 +206,10 @@ def make_records(
 def read_records(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Records:
     """Read a table that `Records.write` stored."""
     frame = pd.read_parquet(path)
-    names = frame.drop_duplicates("camera").sort_values("camera")["camera_name"]
-    table = make_records(frame.drop(columns="camera_name"), root=root, name=Path(path).stem, check_paths=root is not None)
-    return replace(table, camera_names=tuple(names))
+    names = tuple(frame.attrs.pop("camera_names", ()))
+    index = frame["camera"].copy()
+    table = make_records(frame, root=root, name=Path(path).stem, check_paths=root is not None)
+    return replace(table, frame=table.frame.assign(camera=index), camera_names=names) if names else table
 
 
 def _integers(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -214,6 +218,7 @@ def _integers(frame: pd.DataFrame, name: str) -> pd.Series:
     _refuse_rows(
         frame, column.isna(), name, "Every image has an identity (0 distractor, -1 junk).", "Fill the column.", "identity"
     )
+    column = _whole(column)
     if pd.api.types.is_integer_dtype(column):
         low = column < JUNK
         _refuse_rows(frame, low, name, "Identities are -1 (junk), 0 (distractor) or positive.", "Renumber them.", "identity")
@@ -221,6 +226,18 @@ def _integers(frame: pd.DataFrame, name: str) -> pd.Series:
     names = column.astype(str)
     frame["identity_name"] = names
     return names.map({n: i + 1 for i, n in enumerate(sorted(names.unique(), key=_natural))}).astype(np.int64)
+
+
+def _repeated(paths: pd.Series) -> pd.Series:
+    """Rows whose file another row names too, however it is spelt (``a.jpg`` and ``./a.jpg``)."""
+    return paths.map(os.path.normpath).duplicated(keep=False)
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    """Numbers such as 3.0, which a gap in a CSV column leaves behind, as integers; other columns unchanged."""
+    if not pd.api.types.is_float_dtype(column) or not np.isfinite(column).all() or (column % 1 != 0).any():
+        return column
+    return column.astype(np.int64)
 
 
 def _check_splits(frame: pd.DataFrame, name: str) -> None:
@@ -234,11 +251,13 @@ def _check_splits(frame: pd.DataFrame, name: str) -> None:
 
 
 def _natural(value: object) -> tuple[int, float, str]:
-    """Sort numbers by value and before words."""
+    """Sort numbers by value and before words; equal numbers (``7`` and ``007``) by their text."""
+    text = str(value)
     try:
-        return (0, float(str(value)), "")
+        number = float(text)
     except ValueError:
-        return (1, 0.0, str(value))
+        number = np.nan
+    return (0, number, text) if np.isfinite(number) else (1, 0.0, text)
 
 
 def _require(holds: bool, name: str, what: str, rule: str, action: str) -> None:

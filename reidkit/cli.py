@@ -1,0 +1,151 @@
+"""The command line: parses, calls one function, says what came of it. Everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from reidkit.errors import ReidkitError, RunnerError
+
+if TYPE_CHECKING:
+    from reidkit.records import Records
+    from reidkit.runner.plan import Job
+
+USAGE = 2
+PLAIN = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+app = typer.Typer(help="Learn unsupervised person re-identification, and diagnose its pseudo-labels.", **PLAIN)  # type: ignore[arg-type]
+data = typer.Typer(help="Make, unpack and check data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Run the command line; a refusal is shown as its message, with exit status 2."""
+    try:
+        app()
+    except ReidkitError as error:
+        typer.echo(f"reidkit: {error}", err=True)
+        sys.exit(USAGE)
+
+
+@app.command()
+def run(
+    notebooks: Annotated[list[Path] | None, typer.Argument(help="Notebooks or folders; none means notebooks/.")] = None,
+    profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the run.")] = "smoke",
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/<profile> when not given.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; repeat for more.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Notebooks at a time; two where there are two cores.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds a notebook, 0 for none; 600 at smoke, 1800 at demo.")] = None,
+) -> None:
+    """Execute notebooks headless and judge each one.
+
+    Exit status: 0 all passed, 1 a notebook failed or swallowed an exception, 2 the run could not start,
+    124 over the time limit, 130 interrupted, 138 a kernel died.
+    """
+    from reidkit.runner.run import run_notebooks
+    from reidkit.runner.table import event_line, result_table
+
+    def listen(event: Job | dict[str, Any]) -> None:
+        typer.echo(event_line(event), err=True)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end is an interrupt: what ran is reported
+    given = _split_parameters(parameter or [])
+    report = run_notebooks(
+        notebooks or [], profile=profile, out=out, parameters=given, jobs=jobs, time_limit=time_limit, listen=listen
+    )
+    typer.echo(result_table(report.records, report.not_run))
+    typer.echo(f"Results: {report.index}")
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say what is installed, which accelerators work, where data is looked for, and how to repair what is missing."""
+    from reidkit.doctor import examine, repair_command, to_text
+
+    findings = examine()
+    command = repair_command(findings)
+    healthy = not any(finding.state == "bad" for finding in findings)
+    if as_json:
+        rows = [vars(finding) for finding in findings]
+        typer.echo(json.dumps({"healthy": healthy, "repair": command, "findings": rows}, indent=1))
+    else:
+        typer.echo(to_text(findings, command))
+    raise typer.Exit(0 if healthy else 1)
+
+
+@data.command()
+def world(
+    preset: Annotated[str, typer.Argument(help="Preset, for instance summer or winter.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, in the Market-1501 layout with world.parquet.")],
+    seed: Annotated[int, typer.Option(help="Seed of people, cameras and pictures.")] = 0,
+    size: Annotated[str | None, typer.Option(help="Height x width of a picture, for instance 64x32.")] = None,
+) -> None:
+    """Render a synthetic camera network."""
+    from reidkit.world import make_world
+
+    _describe(make_world(preset, seed, out=out, size=_parse_size(size)), out)
+
+
+@data.command()
+def omniglot(
+    archive: Annotated[list[Path], typer.Option(help="A published archive; repeat for several.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Unpack Omniglot's archives: characters are identities, the people who drew them are cameras."""
+    from reidkit.formats import omniglot as layout
+
+    _describe(layout.unpack(archive, out), out)
+
+
+@data.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="Folder or table of a data set.")],
+    layout: Annotated[str, typer.Option(help="Name of the layout; auto detects it.")] = "auto",
+) -> None:
+    """Read a data set, decode every picture, and list what cannot be read; exit status 1 when there is any."""
+    from reidkit.formats import load
+    from reidkit.images.decode import check_images
+
+    records = load(root, layout)
+    _describe(records, root)
+    broken = check_images(records, strict=False)
+    typer.echo(f"{len(broken)} of {len(records)} pictures cannot be read.")
+    if len(broken):
+        typer.echo(broken.to_string(index=False, max_colwidth=90))
+        raise typer.Exit(1)
+
+
+def _describe(records: Records, place: Path) -> None:
+    typer.echo(records.summary().to_string())
+    typer.echo(f"{len(records)} images, {records.num_cameras} cameras: {place}")
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    """``"64x32"`` as (height, width)."""
+    if text is None:
+        return None
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise RunnerError(f"--size {text}", rule="A size is HEIGHTxWIDTH in pixels.", action="Write, for instance, 64x32.")
+    return int(height), int(width)
+
+
+def _split_parameters(given: list[str]) -> dict[str, str]:
+    """``["seed=3"]`` as ``{"seed": "3"}``."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier() or name in found:
+            fault = "is given twice" if name in found else "is not NAME=VALUE"
+            raise RunnerError(f"-p {text} {fault}.", rule="Each parameter is given once, as NAME=VALUE.", action="Correct it.")
+        found[name] = value
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Names are hostile input: what a file name, a label or a path looks like before it is shown anywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain(value: object) -> str:
+    """`value` as visible text: control, format and surrogate characters become escapes such as ``\\x07`` or ``\\u202e``.
+
+    Markup is left as it is: whoever writes HTML escapes it there.
+    """
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else _escape(c) for c in str(value))
+
+
+def spreadsheet(value: object) -> object:
+    """Text that a spreadsheet shows and does not run: a leading ``=``, ``+``, ``-`` or ``@`` gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = plain(value)
+    return "'" + text if value.startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,209 @@
+"""Features: one row an image, and how a network's features of a whole table are extracted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from reidkit.compute import Compute, device_of
+from reidkit.errors import ModelError, RecordsError, shown
+from reidkit.images.batches import iterate_batches
+from reidkit.images.views import make_view
+from reidkit.records import ImageTable
+
+Embed = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A matrix of features with the images they belong to; never normalised behind the caller's back.
+
+    Attributes:
+        matrix: float32 (N, D), row i belongs to row i of `records`.
+        records: the images.
+        parts: how many features of equal length D / parts stand side by side in a row (1: a single one).
+
+    Raises:
+        RecordsError: if rows and images differ in number, or D is not a multiple of `parts`.
+    """
+
+    matrix: Float32[np.ndarray, "n d"]
+    records: ImageTable
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.matrix) != len(self.records):
+            raise RecordsError(
+                f"{len(self.matrix)} features for the {len(self.records)} images of {self.records.name!r}.",
+                rule="Features are stored row by row with their images.",
+                action="Pass the table that the features were extracted from.",
+            )
+        if self.parts < 1 or self.matrix.shape[1] % self.parts:
+            raise RecordsError(
+                f"Features of length {self.matrix.shape[1]} cannot be cut in {self.parts} parts.",
+                rule="Parts are of equal length.",
+                action="Correct `parts`.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a row (all parts)."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def camera(self) -> np.ndarray:
+        """int64 (N,), camera index of each row."""
+        return self.records.camera
+
+    def part(self, index: int) -> Features:
+        """The features of one part, (N, D / parts); negative numbers count from the last."""
+        if not -self.parts <= index < self.parts:
+            raise RecordsError(
+                f"Part {index} of {self.parts}.", rule="Parts are numbered from 0.", action=f"Use 0 to {self.parts - 1}."
+            )
+        return Features(np.split(self.matrix, self.parts, axis=1)[index], self.records)
+
+    def unit(self) -> Features:
+        """The same with every part of every row divided by its Euclidean norm (a part of zeros stays zero)."""
+        cut = self.matrix.reshape(len(self), self.parts, -1)
+        norms = np.linalg.norm(cut, axis=2, keepdims=True)
+        return replace(self, matrix=(cut / np.maximum(norms, np.float32(1e-12))).reshape(self.matrix.shape))
+
+    def take(self, rows: np.ndarray | Sequence[int]) -> Features:
+        """The given rows (indices or a mask), with their images."""
+        return replace(self, matrix=self.matrix[np.asarray(rows)], records=self.records.take(rows))
+
+
+def extract(
+    embed: Embed,
+    table: ImageTable,
+    *,
+    size: tuple[int, int],
+    view: str = "none",
+    batch: int = 128,
+    flip: bool = False,
+    parts: int = 1,
+    device: str | torch.device | None = None,
+    precision: str = "float32",
+    progress: bool = True,
+    workers: int = 0,
+    seed: int = 0,
+) -> Features:
+    """The features of every image of a table, in its order.
+
+    The network is put in evaluation mode (where `embed` is a module or the method of one) and given back as it was; no
+    gradient is kept. One batch of images is in memory at a time.
+
+    Args:
+        embed: images (B, 3, H, W) -> features (B, D): a module, or a bound method of one such as ``method.embed``. A
+            lambda around a network hides it: then evaluation mode is up to the caller.
+        table: the images.
+        size: (H, W) in pixels that they are resized to.
+        view: how images are prepared, by name (see `reidkit.images.views`); ``"none"`` resizes and normalises.
+        batch: images at a time.
+        flip: add the features of the mirrored image (a sum, not normalised).
+        parts: how many features stand side by side in a row of what `embed` returns.
+        device: where to compute; the module's own device when None. The module is not moved.
+        precision: ``"float32"`` or ``"bf16"`` (the result is float32 either way).
+        progress: whether to show a progress bar.
+        workers: threads that read images ahead; the result does not depend on it.
+        seed: for views that draw at random.
+
+    Raises:
+        ModelError: if `embed` returns something else than one finite row an image (naming the images), or the module is
+            not on the device asked for.
+        RecordsError: if the table is empty.
+    """
+    if not len(table):
+        raise RecordsError(
+            f"{table.name}: no image to extract features from.", rule="A table has at least one row.", action="Check the split."
+        )
+    module = _module_of(embed)
+    place = _device(device, module)
+    compute = Compute(str(place), precision)
+    rows_of_batches = np.array_split(np.arange(len(table)), range(batch, len(table), batch))
+    batches = iterate_batches(table, rows_of_batches, [make_view(view, size)], seed=(seed, "extract"), workers=workers)
+    matrix: np.ndarray | None = None
+    with _evaluating(module), torch.no_grad(), tqdm(total=len(table), unit="image", disable=not progress) as bar:
+        for rows, (images,) in batches:
+            with compute.autocast():
+                rows_out = _embed_once(embed, images.to(place), flip)
+            if matrix is None:
+                matrix = np.empty((len(table), rows_out.shape[1]), np.float32)
+            matrix[rows] = rows_out
+            _refuse_non_finite(matrix[rows], table, rows)
+            bar.update(len(rows))
+    assert matrix is not None  # the table has at least one batch
+    return Features(matrix, table, parts)
+
+
+def _embed_once(embed: Embed, images: Float[Tensor, "b 3 h w"], flip: bool) -> Float32[np.ndarray, "b d"]:
+    """Features of one batch on the CPU, the mirror's added when `flip`."""
+    features = embed(images)
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
+        found = f"shape {tuple(features.shape)}" if isinstance(features, Tensor) else type(features).__name__
+        raise ModelError(
+            f"`embed` returned {found} for {len(images)} images.",
+            rule="`embed` returns one matrix (B, D).",
+            action="Pass a method of the network that returns one, such as `embedder.embed`.",
+        )
+    features = features.float()
+    if flip:
+        features = features + embed(images.flip(-1)).float()
+    return features.cpu().numpy()
+
+
+def _refuse_non_finite(features: np.ndarray, table: ImageTable, rows: np.ndarray) -> None:
+    """Stop at NaN or infinity, naming the images: distances and clusters of such rows mean nothing."""
+    wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(wrong):
+        names = [table.frame["path"].iloc[rows[i]] for i in wrong]
+        raise ModelError(
+            f"{table.name}: the network gave NaN or infinity for {shown(names)}.",
+            rule="Features are finite.",
+            action="If it is every image, the weights diverged: load an earlier checkpoint. If it is one, look at the file.",
+        )
+
+
+def _module_of(embed: Embed) -> nn.Module | None:
+    """The module behind `embed`, when it is one or a bound method of one."""
+    owner = embed if isinstance(embed, nn.Module) else getattr(embed, "__self__", None)
+    return owner if isinstance(owner, nn.Module) else None
+
+
+def _device(device: str | torch.device | None, module: nn.Module | None) -> torch.device:
+    """The device asked for, else the one that the module is on."""
+    own = device_of(module) if module is not None else None
+    if device is None:
+        return own or torch.device("cpu")
+    place = Compute(str(device)).torch_device
+    if own is not None and (own.type, own.index or 0) != (place.type, place.index or 0):
+        raise ModelError(
+            f"The network is on {own}, but device={str(device)!r} was asked for.",
+            rule="Extraction does not move a network.",
+            action="Move it first with `Compute(device).place(network)`, or leave out `device`.",
+        )
+    return place
+
+
+@contextmanager
+def _evaluating(module: nn.Module | None) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every submodule is in the mode that it had."""
+    modes = [] if module is None else [(part, part.training) for part in module.modules()]
+    if module is not None:
+        module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

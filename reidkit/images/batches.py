@@ -1,0 +1,98 @@
+"""From rows of a table to tensors, each image under its own seed.
+
+Image number p of a batch is drawn, for view number v, by a generator seeded from ``(*seed, p, v)``. So a batch is the same
+with any number of workers and with any neighbours in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidkit.compute import derive_seed
+from reidkit.errors import ImageError
+from reidkit.images.decode import decode
+from reidkit.images.views import Picture, SeenAs
+from reidkit.records import ImageTable
+
+AHEAD_PER_WORKER = 2
+
+
+def load_batch(
+    table: ImageTable, rows: np.ndarray | Sequence[int], views: Sequence[SeenAs], *, seed: tuple[int | str, ...]
+) -> tuple[Tensor, ...]:
+    """Images of the given rows, once for each view.
+
+    Args:
+        table: where the rows are.
+        rows: (B,) row numbers.
+        views: from `make_view`; every image is decoded once and seen by each of them.
+        seed: what the draw depends on, for example ``(seed, "train", epoch, step)``.
+
+    Returns:
+        One float32 tensor (B, 3, H, W) for each view.
+
+    Raises:
+        ImageError: for a file that cannot be decoded, no rows or no views.
+    """
+    if not len(rows) or not views:
+        raise ImageError(
+            f"A batch of {len(rows)} images and {len(views)} views.",
+            rule="A batch has at least one of each.",
+            action="Pass both.",
+        )
+    generator = torch.Generator()
+    seen: list[list[Tensor]] = [[] for _ in views]
+    for position, row in enumerate(rows):
+        image = picture(table, int(row))
+        for number, view in enumerate(views):
+            generator.manual_seed(derive_seed(*seed, position, number))
+            seen[number].append(view(image, generator))
+    return tuple(torch.stack(tensors) for tensors in seen)
+
+
+def iterate_batches(
+    table: ImageTable,
+    batches: Iterable[np.ndarray],
+    views: Sequence[SeenAs],
+    *,
+    seed: tuple[int | str, ...],
+    workers: int = 0,
+) -> Iterator[tuple[np.ndarray, tuple[Tensor, ...]]]:
+    """(rows, tensors) for each batch of row numbers, in order; batch number n is drawn under ``(*seed, n)``.
+
+    Args:
+        table, views, seed: as in `load_batch`.
+        batches: row numbers, for example from `sampler`; read only as far ahead as needed.
+        workers: threads that load ahead; 0 loads in the calling thread. Decoding and resizing release the interpreter lock.
+    """
+    if workers <= 0:
+        for number, rows in enumerate(batches):
+            yield rows, load_batch(table, rows, views, seed=(*seed, number))
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="reidkit-images")
+    waiting: deque[tuple[np.ndarray, Future[tuple[Tensor, ...]]]] = deque()
+    try:
+        for number, rows in enumerate(batches):
+            waiting.append((rows, pool.submit(load_batch, table, rows, views, seed=(*seed, number))))
+            if len(waiting) > AHEAD_PER_WORKER * workers:
+                rows, future = waiting.popleft()
+                yield rows, future.result()
+        while waiting:
+            rows, future = waiting.popleft()
+            yield rows, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def picture(table: ImageTable, row: int) -> Picture:
+    """One image of a table: its pixels (h, w, 3) when they are in memory, else the decoded file."""
+    if table.pixels is not None:
+        return table.pixels[row]
+    path = table.frame["path"].iat[row]
+    return decode(table.root / path if table.root is not None else path)

@@ -1,0 +1,104 @@
+"""Supervised training on a labelled source set: what every adaptation starts from.
+
+BoT: "Bag of Tricks and A Strong Baseline for Deep Person Re-identification" (2019). MMT, UDAP and SSG start from
+checkpoints of their own recipes, which are named options here (clustering reference, section 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidkit.features import Features
+from reidkit.labels import PseudoLabels
+from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy, softmax_triplet
+from reidkit.method import Batch, Loss, Method, weigh
+from reidkit.models import Classifier, Embedder, build_embedder
+from reidkit.records import ImageTable, Records
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Weights and choices of source training. Defaults: BoT, configs/softmax_triplet_with_center.yml.
+
+    Args:
+        smoothing: eps of label smoothing (BoT, MMT 0.1; UDAP none).
+        triplet: ``"batch-hard"`` (BoT, UDAP) or ``"softmax"`` (MMT, LF2).
+        margin: of the batch-hard triplet (BoT 0.3; UDAP 0.5; CANU V-A 0.5).
+        centre_weight: of the centre loss (BoT 0.0005; Learn by Guessing, eq. 5, 0.005; 0 is off).
+        centre_rate: learning rate of the centres (BoT 0.5), which does not depend on `centre_weight`.
+        view: ``"strong"`` has random erasing (BoT), ``"weak"`` has none (MMT, LF2), ``"udap-source"`` crops.
+        neck: ``"bn"`` (BNNeck) or ``"relu"`` (the embedding ReLU(BN(W f)) of UDAP and SSG); must fit the network.
+    """
+
+    smoothing: float = 0.1
+    triplet: str = "batch-hard"
+    margin: float = 0.3
+    centre_weight: float = 0.0005
+    centre_rate: float = 0.5
+    view: str = "strong"
+    neck: str = "bn"
+
+
+BOT = Recipe()
+BOT_WITHOUT_CENTRES = Recipe(centre_weight=0.0)
+LEARN_BY_GUESSING = Recipe(centre_weight=0.005)
+MMT = Recipe(triplet="softmax", centre_weight=0.0, view="weak")
+UDAP = Recipe(smoothing=0.0, margin=0.5, centre_weight=0.0, view="udap-source", neck="relu")
+RECIPES = {"bot": BOT, "bot-without-centres": BOT_WITHOUT_CENTRES, "learn-by-guessing": LEARN_BY_GUESSING, "mmt": MMT, "udap": UDAP}
+
+
+class SourcePretraining(Method):
+    """Identity loss after the neck, metric loss before it.
+
+    When the run has a companion, its images are forwarded and thrown away: batch-norm statistics become a mixture of
+    both domains, as in the published MMT checkpoints.
+    """
+
+    paper = "Bag of Tricks and A Strong Baseline for Deep Person Re-identification (2019)"
+    lesson: ClassVar[str] = "03_strong_baseline"
+    trains_on = "source"
+    clusters = False
+
+    def __init__(self, embedder: Embedder, labels: np.ndarray, recipe: Recipe = BOT, *, seed: int = 0) -> None:
+        """`labels`: int (N,) true classes 0..M-1, row by row the table handed to the loop."""
+        super().__init__()
+        self.embedder, self.labels, self.recipe = embedder, labels, recipe
+        self.views = (recipe.view,)
+        classes = int(labels.max()) + 1
+        self.classifier = Classifier(embedder.dimension, classes, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        self.register_buffer("centres", torch.randn(classes, embedder.dimension, generator=generator))
+
+    def embed(self, images: Tensor) -> Tensor:
+        before, after = self.embedder(images)
+        return after if self.recipe.neck == "bn" else before
+
+    def prepare_epoch(self, features: Features | None, epoch: int, companion: Features | None = None) -> PseudoLabels:
+        return PseudoLabels(self.labels, {"source": "true labels"})
+
+    def loss(self, batch: Batch) -> Loss:
+        recipe, y = self.recipe, batch.label
+        f, b = self.embedder(batch.views[0])
+        triplet = softmax_triplet(f, y) if recipe.triplet == "softmax" else batch_hard_triplet(f, y, recipe.margin)
+        terms = {"identity": (1.0, smoothed_cross_entropy(self.classifier(b), y, recipe.smoothing)), "triplet": (1.0, triplet)}
+        if recipe.centre_weight:
+            terms["centre"] = (recipe.centre_weight, centre_loss(f, y, self.centres))
+        if batch.companion is not None:
+            self.embedder(batch.companion.views[0])
+        return weigh(**terms).keeping(f=f)
+
+    @torch.no_grad()
+    def after_step(self, batch: Batch, loss: Loss) -> None:
+        """Centres take their own gradient step: c_y <- c_y - rate * (2/B) * sum (c_y - f), whatever the loss weight."""
+        f, y = loss.keep["f"].float(), batch.label
+        step = 2.0 * self.recipe.centre_rate / len(y) * (f - self.centres[y])
+        self.centres.index_add_(0, y, step)
+
+    @classmethod
+    def toy(cls, source: Records, target: ImageTable) -> SourcePretraining:
+        return cls(build_embedder("tiny", seed=0), source.class_labels())

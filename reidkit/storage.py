@@ -1,0 +1,69 @@
+"""Writing files so that nothing half-written ever stands under its final name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` fill a temporary file beside `path`, flush it to disk, then rename it.
+
+    When `write` raises, the temporary file is removed and whatever stood at `path` stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        with partial.open("rb") as handle:
+            os.fsync(handle.fileno())
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> Path:
+    """Store `content` as indented JSON with sorted keys."""
+    text = json.dumps(content, indent=1, sort_keys=True, default=_plain, allow_nan=True)
+    return write_atomically(path, lambda partial: partial.write_text(text + "\n", encoding="utf-8"))
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Store arrays compressed, readable without pickle."""
+
+    def save(partial: Path) -> None:
+        with partial.open("wb") as handle:
+            np.savez_compressed(handle, **{name: np.asarray(array) for name, array in arrays.items()})
+
+    return write_atomically(path, save)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(content: object) -> str:
+    """Short hash of anything JSON can hold; equal content gives an equal hash in every process."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """NumPy and path objects as JSON values."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")

@@ -1,0 +1,86 @@
+"""From labels to batches: which images meet, how they are augmented, and what they carry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, count, islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidkit.compute import derive_seed
+from reidkit.images.batches import iterate_batches
+from reidkit.images.samplers import sampler
+from reidkit.images.views import make_view
+from reidkit.labels import PseudoLabels
+from reidkit.method import Batch, Method
+from reidkit.records import ImageTable
+from reidkit.training.guards import usable_labels
+from reidkit.training.schedule import Schedule
+
+log = logging.getLogger(__name__)
+Seed = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A second domain beside the one that is trained on.
+
+    Args:
+        table: its images.
+        labels: int (N,) 0..M-1 when they are known (a labelled source); None for images without labels.
+        view: the augmentation its images get.
+    """
+
+    table: ImageTable
+    labels: np.ndarray | None = None
+    view: str = "weak"
+
+
+def draw_batches(
+    method: Method,
+    table: ImageTable,
+    labels: PseudoLabels,
+    schedule: Schedule,
+    seed: int,
+    epoch: int,
+    companion: Companion | None = None,
+) -> Iterator[Batch]:
+    """The batches of one epoch; what they hold depends on (seed, epoch) only."""
+    kept = usable_labels(labels)
+    rows = _passes(kept, table.camera, method.draw, schedule, (seed, "draw", epoch))
+    chosen = next(rows) if schedule.steps is None else islice(chain.from_iterable(rows), schedule.steps)
+    views = [make_view(name, schedule.size) for name in method.views]
+    others = _companions(companion, schedule, (seed, "companion", epoch)) if companion else None
+    for index, images in iterate_batches(table, chosen, views, seed=(seed, "images", epoch), workers=schedule.workers):
+        yield Batch(images, *_tell(table, index, labels.labels), next(others) if others else None)
+
+
+def _companions(companion: Companion, schedule: Schedule, seed: Seed) -> Iterator[Batch]:
+    """Batches of the second domain without end: P x K where labels are known, shuffled where not."""
+    table, known = companion.table, companion.labels
+    draw = "shuffle" if known is None else "identity"
+    labels = np.zeros(len(table), np.int64) if known is None else known
+    rows = chain.from_iterable(_passes(labels, table.camera, draw, schedule, (*seed, "draw")))
+    views = [make_view(companion.view, schedule.size)]
+    for index, images in iterate_batches(table, rows, views, seed=(*seed, "images"), workers=0):
+        yield Batch(images, *_tell(table, index, labels if known is not None else labels - 1))
+
+
+def _passes(labels: np.ndarray, cameras: np.ndarray, draw: str, schedule: Schedule, seed: Seed) -> Iterator[Iterator[np.ndarray]]:
+    """One pass of the sampler after another, each with its own generator."""
+    clusters = len(np.unique(labels[labels >= 0]))
+    identities = min(schedule.identities, clusters) if draw != "shuffle" else schedule.identities
+    if identities < schedule.identities:
+        log.warning("Only %d clusters for %d identities a batch: batches are smaller.", clusters, schedule.identities)
+    for turn in count():
+        generator = np.random.default_rng(derive_seed(*seed, turn))
+        yield sampler(draw, labels, cameras, identities=identities, instances=schedule.instances, generator=generator)
+
+
+def _tell(table: ImageTable, rows: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    """Index, label and camera of some rows."""
+    return torch.from_numpy(rows), torch.from_numpy(labels[rows]).long(), torch.from_numpy(table.camera[rows])

@@ -1,0 +1,224 @@
+"""From a row of the plan to a picture: bodies are put before the camera, rendered, and set on their ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from reidkit.compute import derive_seed
+from reidkit.world.body import MATERIALS, Body, pose
+from reidkit.world.cameras import Camera, develop
+from reidkit.world.network import Cast
+from reidkit.world.people import Colour, Person
+from reidkit.world.renderer import Rendering, Scene, render
+from reidkit.world.settings import WorldSettings
+
+PATTERNS = ("plain", "stripes", "bars", "checks", "logo", "block", "open")
+SUPERSAMPLE = 2
+FILLS = 0.90  # share of an exact box's height that a person takes
+_TIGHTS: Colour = (0.15, 0.14, 0.17)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What decides one picture: the fields of one row of the plan, typed."""
+
+    person: int
+    camera: int
+    hour: float
+    phase: float
+    yaw: float
+    box_x: float
+    box_y: float
+    box_scale: float
+    occluder: str
+    occluder_x: float
+    passer: int
+    ground: float
+    flicker: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A body in camera space, ready to be joined into a `Scene`."""
+
+    start: np.ndarray
+    end: np.ndarray
+    radius: np.ndarray
+    rotation: np.ndarray
+
+
+def place(body: Body, yaw: float, camera: Camera, scale: float, foot: tuple[float, float], nearer: float = 0.0) -> Placed:
+    """`body` turned by `yaw`, seen from `camera`: x right, y down, z away, in pixels; `foot` is the ground point (x, y)."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    up, over = np.cos(np.radians(camera.elevation)), np.sin(np.radians(camera.elevation))
+    turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [s, 0.0, -c]])
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, -up, -over], [0.0, -over, up]])
+    rotation = tilt @ turn
+    middle = np.array([0.0, 0.5, 0.0])
+    ends = []
+    for points in (body.start, body.end):
+        seen = (np.asarray(points) - middle) @ rotation.T
+        seen[:, 2] -= nearer
+        near = camera.distance / (camera.distance + seen[:, 2:3])
+        flat = np.concatenate([seen[:, :2] * near, seen[:, 2:3]], axis=1) * scale
+        flat[:, 0] += foot[0]
+        flat[:, 1] += foot[1] - 0.5 * scale * up
+        ends.append((flat, near[:, 0]))
+    radius = np.asarray(body.radius) * scale * np.stack([ends[0][1], ends[1][1]], axis=1)
+    return Placed(ends[0][0], ends[1][0], radius, rotation)
+
+
+def build_scene(figures: list[tuple[int, int, Person, Body, Placed]], light: np.ndarray, ambient: np.ndarray) -> Scene:
+    """Join figures (picture, layer, person, body, placed) of B pictures; `light` (B, 3), `ambient` (B,)."""
+    batch = len(light)
+    palette = np.zeros((batch, 2, len(MATERIALS), 3), np.float32)
+    pattern, scale = np.zeros((batch, 2), np.int64), np.ones((batch, 2), np.float32)
+    rotation = np.zeros((batch, 2, 3, 3), np.float32)
+    for picture, layer, person, _, placed in figures:
+        colours = person.colours() | {"tights": _TIGHTS}
+        palette[picture, layer] = [colours[name] for name in MATERIALS]
+        pattern[picture, layer] = PATTERNS.index(person.pattern)
+        scale[picture, layer] = person.pattern_scale
+        rotation[picture, layer] = placed.rotation
+
+    def joined(arrays: list[np.ndarray], dtype: type) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([np.asarray(a) for a in arrays]).astype(dtype))
+
+    sizes = [len(figure[3].start) for figure in figures]
+    return Scene(
+        image=torch.from_numpy(np.repeat([f[0] for f in figures], sizes).astype(np.int64)),
+        layer=torch.from_numpy(np.repeat([f[1] for f in figures], sizes).astype(np.int64)),
+        start=joined([f[4].start for f in figures], np.float32),
+        end=joined([f[4].end for f in figures], np.float32),
+        radius=joined([f[4].radius for f in figures], np.float32),
+        body_start=joined([np.asarray(f[3].start) for f in figures], np.float32),
+        body_end=joined([np.asarray(f[3].end) for f in figures], np.float32),
+        body_radius=joined([np.asarray(f[3].radius) for f in figures], np.float32),
+        material=joined([np.asarray(f[3].material) for f in figures], np.int64),
+        part=joined([np.asarray(f[3].part) for f in figures], np.int64),
+        height=joined([np.asarray(f[3].height) for f in figures], np.float32),
+        front=joined([np.asarray(f[3].front) for f in figures], np.float32),
+        open=joined([np.asarray(f[3].open) for f in figures], np.float32),
+        palette=torch.from_numpy(palette),
+        pattern=torch.from_numpy(pattern),
+        pattern_scale=torch.from_numpy(scale),
+        rotation=torch.from_numpy(rotation),
+        light=torch.from_numpy(np.asarray(light, np.float32)),
+        ambient=torch.from_numpy(np.asarray(ambient, np.float32)),
+    )
+
+
+def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings) -> tuple[bytes, float, float]:
+    """One image as JPEG bytes; the share of the visible body that an occluder hides, and the share cut off by the box."""
+    height, width = settings.height, settings.width
+    rng = np.random.default_rng(shot.seed)
+    scale = FILLS * height / shot.box_scale
+    foot = (width * (0.5 - shot.box_x / shot.box_scale), height * (0.5 - shot.box_y / shot.box_scale) + 0.5 * scale)
+    picture = _ground(shot, camera, settings)
+    _shadow(picture, camera, foot, scale)
+    hidden = cut = 0.0
+    if shot.person:
+        rendering, cut = _figures(shot, cast, camera, settings, scale, foot)
+        cover = (rendering.part[0] >= 0).numpy()
+        colour = rendering.colour[0].numpy()
+        alpha = _mean(cover[..., None].astype(np.float32))
+        picture = picture * (1 - alpha) + _mean(colour)
+        own = (rendering.layer[0] == 0).numpy()
+        hidden = _hidden_by_person(rendering, own)
+    before = picture.copy() if shot.occluder in ("post", "box") else None
+    if before is not None:
+        _obstacle(picture, shot, camera, foot, scale)
+        if shot.person:
+            changed = (picture != before).any(axis=2)
+            hidden = float((alpha[..., 0] * changed).sum() / max(alpha.sum(), 1e-6))
+    data = develop(picture, camera, shot.hour, settings.day_drift, shot.flicker, rng)
+    return data, round(hidden, 4), round(cut, 4)
+
+
+def _figures(
+    shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings, scale: float, foot: tuple[float, float]
+) -> tuple[Rendering, float]:
+    """The person of the picture and, when one comes by, the passer-by; and the share of the body outside the box."""
+    person = cast.people[shot.person - 1]
+    body = pose(person, shot.phase)
+    fine = SUPERSAMPLE
+    placed = place(body, shot.yaw, camera, fine * scale, (fine * foot[0], fine * foot[1]))
+    figures = [(0, 0, person, body, placed)]
+    if shot.occluder == "passer-by":
+        others = [i for i in range(len(cast.people)) if i != shot.person - 1]
+        other = cast.people[others[shot.passer % len(others)]]
+        step = pose(other, shot.phase + 1.7)
+        side = 0.24 + 0.12 * abs(shot.occluder_x)
+        beside = (fine * (foot[0] + np.sign(shot.occluder_x) * side * scale), fine * (foot[1] + 0.05 * scale))
+        figures.append((0, 1, other, step, place(step, shot.yaw + 2.5, camera, 1.06 * fine * scale, beside, nearer=0.5)))
+    height, width = fine * settings.height, fine * settings.width
+    scene = build_scene(figures, camera.light[None], np.array([camera.ambient]))
+    middle = 0.5 * (placed.start + placed.end)
+    weight = placed.radius.mean(1) * (np.linalg.norm(placed.end - placed.start, axis=1) + placed.radius.mean(1))
+    outside = (middle[:, 0] < 0) | (middle[:, 0] > width) | (middle[:, 1] < 0) | (middle[:, 1] > height)
+    return render(scene, height, width), float((weight * outside).sum() / weight.sum())
+
+
+def _hidden_by_person(rendering: Rendering, own: np.ndarray) -> float:
+    """Rough share of the person behind a passer-by: the other's pixels inside the person's bounding box."""
+    if not own.any() or not bool((rendering.layer == 1).any()):
+        return 0.0
+    rows, columns = np.nonzero(own)
+    inside = rendering.layer[0].numpy()[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return float((inside == 1).sum() / max(((inside == 1) | (inside == 0)).sum(), 1))
+
+
+def _ground(shot: Shot, camera: Camera, settings: WorldSettings) -> np.ndarray:
+    """The piece of the panorama behind the box, float32 (H, W, 3)."""
+    height, width = settings.height, settings.width
+    tall, long = camera.background.shape[:2]
+    top = int(np.clip(tall // 2 - height // 2 + shot.box_y * height, 0, tall - height))
+    left = int(np.clip(shot.ground * (long - width) + shot.box_x * width, 0, long - width))
+    return camera.background[top : top + height, left : left + width].copy()
+
+
+def _shadow(picture: np.ndarray, camera: Camera, foot: tuple[float, float], scale: float) -> None:
+    """A soft dark ellipse on the floor, from the feet away from the light."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    lean = np.float32(-camera.light[0] * 0.22 * scale)
+    flat = np.float32(scale * (0.035 + 0.10 * np.sin(np.radians(camera.elevation))))
+    across = (x + 0.5 - foot[0] - 0.7 * lean) / np.float32(0.15 * scale + abs(lean))
+    along = (y + 0.5 - foot[1] + 0.01 * scale) / flat
+    far = across * across + along * along
+    picture *= (1 - np.float32(camera.sun_shadow) * np.clip(1.6 - 1.2 * far, 0, 1))[..., None]
+
+
+def _obstacle(picture: np.ndarray, shot: Shot, camera: Camera, foot: tuple[float, float], scale: float) -> None:
+    """A post in front of the body, or a box that hides the legs."""
+    height, width = picture.shape[:2]
+    middle = foot[0] + 0.16 * scale * shot.occluder_x
+    colour = camera.background[-1, (shot.passer * 7) % camera.background.shape[1]]
+    if shot.occluder == "post":
+        half = 0.035 * scale
+        left, right = round(middle - half), round(middle + half)
+        top = 0
+        colour = 0.5 * colour + np.float32(0.08)
+    else:
+        half = (0.20 + 0.1 * (shot.passer % 5) / 5) * scale
+        left, right = round(middle - half), round(middle + half)
+        top = round(foot[1] - (0.22 + 0.14 * (shot.passer % 7) / 7) * scale)
+        colour = np.array([0.45, 0.36, 0.26], np.float32) if shot.passer % 2 else np.array([0.25, 0.38, 0.22], np.float32)
+    left, right, top = max(left, 0), min(right, width), max(top, 0)
+    if left < right and top < height:
+        shade = np.linspace(1.1, 0.75, right - left, dtype=np.float32)[None, :, None]
+        picture[top:, left:right] = colour * shade
+
+
+def _mean(fine: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 pixels, float32 (2H, 2W, C) to (H, W, C)."""
+    return (fine[0::2, 0::2] + fine[1::2, 0::2] + fine[0::2, 1::2] + fine[1::2, 1::2]) * np.float32(0.25)
+
+
+def shot_seed(seed: int, settings: WorldSettings, path: str) -> int:
+    """The seed of one picture's noise, from its name."""
+    return derive_seed(seed, settings.site, settings.season, "pixels", path)
