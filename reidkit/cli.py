@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reidkit.runner.plan import Job
 
 USAGE = 2
+STANDARD_PAIR = ("summer", "winter")  # source and target of most lessons
 PLAIN = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 app = typer.Typer(help="Learn unsupervised person re-identification, and diagnose its pseudo-labels.", **PLAIN)  # type: ignore[arg-type]
 data = typer.Typer(help="Make, unpack and check data sets.", no_args_is_help=True, rich_markup_mode=None)
@@ -83,12 +84,23 @@ def world(
     preset: Annotated[str, typer.Argument(help="Preset, for instance summer or winter.")],
     out: Annotated[Path, typer.Option(help="Folder to write, in the Market-1501 layout with world.parquet.")],
     seed: Annotated[int, typer.Option(help="Seed of people, cameras and pictures.")] = 0,
-    size: Annotated[str | None, typer.Option(help="Height x width of a picture, for instance 64x32.")] = None,
+    size: Annotated[str | None, typer.Option(help="XS, S, M or L: about 150 to 32,000 training images.")] = None,
 ) -> None:
     """Render a synthetic camera network."""
     from reidkit.world import make_world
 
-    _describe(make_world(preset, seed, out=out, size=_parse_size(size)), out)
+    _describe(make_world(preset, seed, out=out, size=size, progress=True), out)
+
+
+@data.command()
+def worlds(
+    profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the run.")] = "smoke",
+) -> None:
+    """Render the standard pair of worlds at a profile's size, once, into the cache that lessons read."""
+    from reidkit.stages import cache_folder, shared_world
+
+    for preset in STANDARD_PAIR:
+        _describe(shared_world(profile, preset), cache_folder() / "worlds")
 
 
 @data.command()
@@ -123,16 +135,6 @@ def check(
 def _describe(records: Records, place: Path) -> None:
     typer.echo(records.summary().to_string())
     typer.echo(f"{len(records)} images, {records.num_cameras} cameras: {place}")
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    """``"64x32"`` as (height, width)."""
-    if text is None:
-        return None
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise RunnerError(f"--size {text}", rule="A size is HEIGHTxWIDTH in pixels.", action="Write, for instance, 64x32.")
-    return int(height), int(width)
 
 
 def _split_parameters(given: list[str]) -> dict[str, str]:

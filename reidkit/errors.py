@@ -63,7 +63,7 @@ class RunnerError(ReidkitError):
 
 def shown(items: Iterable[object], most: int = 5) -> str:
     """The first `most` items as text, with the number of those left out: ``'a', 'b' and 7 more``."""
-    kept: Sequence[object] = list(items)
+    kept: Sequence[object] = [item.item() if hasattr(item, "item") else item for item in items]  # NumPy numbers, plainly
     text = ", ".join(repr(item) for item in kept[:most])
     return text + (f" and {len(kept) - most} more" if len(kept) > most else "")
 

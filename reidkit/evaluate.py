@@ -92,7 +92,7 @@ def evaluate_ranking(
     precision, penalty = np.full(len(query_ids), np.nan), np.full(len(query_ids), np.nan)
     first = np.zeros(len(query_ids), np.int64)
     for q in range(len(query_ids)):
-        removed = _removed(protocol, query_ids[q], gallery_ids, query_cameras[q], gallery_cameras)
+        removed = _removed(protocol, int(query_ids[q]), gallery_ids, int(query_cameras[q]), gallery_cameras)
         order = np.argsort(distance[q], kind="stable")
         order = order[~removed[order]]
         places = np.flatnonzero(gallery_ids[order] == query_ids[q]) + 1

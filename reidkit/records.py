@@ -269,6 +269,8 @@ def _refuse_rows(frame: pd.DataFrame, wrong: pd.Series, name: str, rule: str, ac
     """Raise when any row is wrong, naming the first five with the value found."""
     if not wrong.any():
         return
-    rows = [f"row {i}: {column}={frame.at[i, column]!r} ({frame.at[i, 'path']!r})" for i in frame.index[wrong.to_numpy()][:5]]
+    rows = [
+        f"row {i}: {column}={shown([frame.at[i, column]])} ({frame.at[i, 'path']!r})" for i in frame.index[wrong.to_numpy()][:5]
+    ]
     more = int(wrong.sum()) - len(rows)
     raise RecordsError(f"{name}: " + "; ".join(rows) + (f"; and {more} more rows." if more else "."), rule=rule, action=action)

@@ -23,6 +23,7 @@ from reidkit.records import Records
 from reidkit.storage import fingerprint, sha256
 from reidkit.training import Schedule, fit, judge_on, load_model
 from reidkit.world import make_world
+from reidkit.world.settings import resolve
 
 MADE_BY = ("records.py", "world", "images", "models", "losses", "methods/source_pretraining.py", "training/loop.py")
 
@@ -127,7 +128,9 @@ def shared_world(profile_name: str, preset: str, seed: int = 0) -> Records:
     made_from = {"preset": preset, "seed": seed, "size": wanted.world, "pixels": wanted.size}
 
     def make(folder: Path) -> None:
-        make_world(preset, seed, out=folder / "world", size=wanted.world, image_size=wanted.size)
+        height, width = wanted.size
+        settings = replace(resolve(preset, wanted.world), height=height, width=width)
+        make_world(settings, seed, out=folder / "world", progress=True)
 
     folder = stage("worlds", made_from, make)
     return replace(load(folder / "world"), name=preset)

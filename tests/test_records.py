@@ -127,9 +127,12 @@ def test_five_rows_are_shown_and_the_rest_counted() -> None:
 
 
 def test_distractors_and_junk_may_share_a_number_with_nobody() -> None:
-    assert made(split=["train", "train", "query", "gallery", "gallery", "gallery"], identity=[7, 0, 12, 12, 0, -1]).summary().loc[
-        "train", "distractors"
-    ] == 1
+    assert (
+        made(split=["train", "train", "query", "gallery", "gallery", "gallery"], identity=[7, 0, 12, 12, 0, -1])
+        .summary()
+        .loc["train", "distractors"]
+        == 1
+    )
 
 
 def test_missing_files_are_named_and_relative_to_the_root(tmp_path: Path) -> None:
@@ -203,7 +206,8 @@ def test_permuting_identities_changes_nothing_that_methods_see(identities: list[
 
 def test_blinding_copies_so_that_writing_back_is_not_possible() -> None:
     records = made()
-    records.blind().frame.loc[0, "camera"] = 99
+    frame = records.blind().frame
+    frame.loc[0, "camera"] = 99
     assert records.camera[0] == 1
 
 

@@ -59,20 +59,19 @@ def cluster_table(labelling: Labelling, *, min_size: int = 4, merge_share: float
     if labelling.identity is None:
         frame["status"] = np.select([small, single], ["too small", "single-camera"], "cross-camera")
         return frame
-    truth = _truth_columns(labelling, len(clusters))
-    merged = (truth.pop("owners") > merge_share).groupby(level=0).sum().reindex(clusters, fill_value=0).to_numpy() > 1
-    elsewhere = truth.pop("seen_by") > 1
+    truth, shares, seen_by = _truth_columns(labelling, len(clusters))
+    merged = (shares > merge_share).groupby(level=0).sum().reindex(clusters, fill_value=0).to_numpy() > 1
     frame = frame.assign(**truth)
     frame["status"] = np.select(
-        [small, frame["judged"] == 0, merged | (frame["purity"] <= 0.5), single & elsewhere, frame["recall"] <= 0.5],
+        [small, frame["judged"] == 0, merged | (frame["purity"] <= 0.5), single & (seen_by > 1), frame["recall"] <= 0.5],
         ["too small", "unknown", "merged", "single-camera", "fragment"],
         "clean",
     )
     return frame
 
 
-def _truth_columns(labelling: Labelling, clusters: int) -> dict[str, np.ndarray | pd.Series]:
-    """Columns that need the truth; `owners` (shares by cluster) and `seen_by` (cameras of the main identity) serve the status."""
+def _truth_columns(labelling: Labelling, clusters: int) -> tuple[dict[str, np.ndarray | pd.Series], pd.Series, np.ndarray]:
+    """Columns that need the truth; each identity's share by cluster; cameras that saw the main identity."""
     assert labelling.identity is not None
     known, both = labelling.known, labelling.known & labelling.inlier
     spread = cell_frame(cluster=labelling.label[both], identity=labelling.identity[both])
@@ -85,18 +84,18 @@ def _truth_columns(labelling: Labelling, clusters: int) -> dict[str, np.ndarray 
     who = main["identity"].fillna(people).astype(np.int64).to_numpy()
     most = main["images"].to_numpy(np.float64)
     shares = spread["images"] / judged[spread["cluster"]]
-    return {
+    columns = {
         "judged": judged,
         "identities": np.bincount(spread["cluster"], minlength=clusters),
         "main_identity": pd.Series([labelling.identity_names[i] if i < people else None for i in who], dtype=object),
         "purity": most / np.maximum(judged, 1),
         "recall": most / np.maximum(total[who], 1),
-        "owners": shares.set_axis(spread["cluster"]),
-        "seen_by": seen_by[who],
     }
+    return columns, shares.set_axis(spread["cluster"]), seen_by[who]
 
 
 def _entropies(seen: pd.DataFrame, clusters: int) -> Float[np.ndarray, " k"]:
     """Entropy in nats of each cluster's cameras."""
     share = seen["images"] / seen.groupby("cluster")["images"].transform("sum")
-    return np.abs(np.bincount(seen["cluster"], weights=-share * np.log(share), minlength=clusters))
+    weights = (-share * np.log(share)).to_numpy(np.float64)
+    return np.abs(np.bincount(seen["cluster"], weights=weights, minlength=clusters)).astype(np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from reidkit.diagnose.text import storable
 from reidkit.errors import DiagnosisError
 
 OUTLIER = -1
@@ -105,7 +106,10 @@ def natural(value: object) -> tuple[int, float, str]:
 
 
 def _column(values: object, what: str, rows: int) -> pd.Series:
-    column = pd.Series(np.asarray(values)) if not isinstance(values, pd.Series) else values.reset_index(drop=True)
+    array = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
+    if array.dtype.kind in "OUS":
+        array = np.array([None if absent else storable(v) for v, absent in zip(array, pd.isna(array))], dtype=object)
+    column = pd.Series(array)
     if len(column) != rows:
         raise DiagnosisError(
             f"{what} has {len(column)} entries, pseudo_labels has {rows}.",

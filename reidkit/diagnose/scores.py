@@ -38,7 +38,7 @@ def score_table(labelling: Labelling, identities: pd.DataFrame, *, permutations:
     return pd.concat([frame, explained], axis=1)
 
 
-def sizes(labelling: Labelling) -> dict[str, float]:
+def sizes(labelling: Labelling) -> dict[str, int | float]:
     """Counts that need no truth."""
     label = labelling.label[labelling.inlier]
     clusters, largest = len(labelling.cluster_names), int(np.bincount(label).max(initial=0))

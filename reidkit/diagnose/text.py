@@ -15,6 +15,11 @@ def plain(value: object) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else _escape(c) for c in str(value))
 
 
+def storable(value: object) -> object:
+    """Text that UTF-8 can hold: a file name that was no UTF-8 keeps its odd bytes as escapes; anything else unchanged."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def spreadsheet(value: object) -> object:
     """Text that a spreadsheet shows and does not run: a leading ``=``, ``+``, ``-`` or ``@`` gets an apostrophe before it."""
     if not isinstance(value, str):

@@ -20,7 +20,7 @@ Members = list[np.ndarray]
 def sampler(
     name: str,
     labels: Int[np.ndarray, " n"],
-    cameras: Int[np.ndarray, " n"],
+    cameras: Int[np.ndarray, " _n"],
     *,
     identities: int,
     instances: int,
@@ -121,9 +121,12 @@ def _exhaustive(members: Members, p: int, k: int, generator: np.random.Generator
 
 
 def _members(rows: np.ndarray, classes: np.ndarray) -> Members:
-    """Row numbers of each class, in ascending order of the class."""
+    """Row numbers of each class, classes in order of their first row: what they are called must not change a draw."""
+    if not rows.size:
+        return []
     order = np.argsort(classes, kind="stable")
-    return np.split(rows[order], np.flatnonzero(np.diff(classes[order])) + 1) if rows.size else []
+    groups = np.split(rows[order], np.flatnonzero(np.diff(classes[order])) + 1)
+    return sorted(groups, key=lambda group: int(group[0]))
 
 
 def _cut(rows: np.ndarray, batch: int) -> Iterator[np.ndarray]:

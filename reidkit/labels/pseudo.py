@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reidkit.errors import LabelsError, shown
+from reidkit.jaccard.graph import JaccardGraph
 from reidkit.jaccard import JaccardGraph
 
 OUTLIER = -1

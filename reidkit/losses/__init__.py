@@ -3,7 +3,7 @@
 Every loss is a mean over its terms, is computed in float32 at least, and gives no gradient to what it calls a teacher.
 """
 
-from reidkit.losses.centre import centre_loss, scale_gradient
+from reidkit.losses.centre import centre_loss
 from reidkit.losses.contrast import hard_instance_contrast
 from reidkit.losses.cross_entropy import smoothed_cross_entropy, soft_cross_entropy
 from reidkit.losses.distances import pairwise_distances
@@ -15,7 +15,6 @@ __all__ = [
     "centre_loss",
     "hard_instance_contrast",
     "pairwise_distances",
-    "scale_gradient",
     "smoothed_cross_entropy",
     "soft_cross_entropy",
     "softmax_triplet",

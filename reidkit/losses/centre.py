@@ -17,12 +17,3 @@ def centre_loss(features: Float[Tensor, "b d"], labels: Int[Tensor, "b"], centre
         centres: one row a class.
     """
     return (full_precision(features) - full_precision(centres)[labels]).square().sum(dim=1).mean()
-
-
-def scale_gradient(tensor: Float[Tensor, "*shape"], factor: float) -> Float[Tensor, "*shape"]:
-    """The same values, with a gradient `factor` times as large.
-
-    ``centre_loss(f, y, scale_gradient(centres, 1 / weight))`` under a total ``weight * centre_loss`` gives the centres the
-    gradient of the unweighted loss: the weight then acts on the features only, and centres move at their own rate (0.5).
-    """
-    return tensor.detach() + factor * (tensor - tensor.detach())

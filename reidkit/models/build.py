@@ -58,6 +58,6 @@ def build_embedder(
     embedder = Embedder(trunk, pool=pool, bn_neck=neck == "bn")
     if neck == "relu":
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(seed, "neck"))
+            torch.default_generator.manual_seed(derive_seed(seed, "neck"))
             embedder.neck = ReluNeck(embedder.dimension, dropout)
     return embedder

@@ -61,8 +61,8 @@ class Classifier(nn.Module):
     """Linear identities over the neck, without a bias; rows drawn from N(0, 0.001^2).
 
     The number of rows changes with the clusters: `remake` sets it, and loading a state dict of another number of classes
-    resizes it, so that a run resumes whatever it was made with. Either way the parameter is a new one: moments that an
-    optimiser keeps belong to the old rows, and go with them.
+    resizes it, so that a run resumes whatever it was made with. New rows are a new parameter: moments that an optimiser
+    keeps belong to the old ones, and go with them. So make (or refill) the optimiser afterwards.
 
     Args:
         dimension: D of the features.
@@ -106,11 +106,11 @@ class Classifier(nn.Module):
                 rule="A classifier has at least one class, and rows as long as the features.",
                 action="Check the pseudo-labels: has every image become an outlier?",
             )
-        self.weight = nn.Parameter(rows.to(self.weight).clone())
+        self.weight = nn.Parameter(rows.to(self.weight).clone(), self.weight.requires_grad)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Take the number of classes of what is loaded."""
         stored = state_dict.get(prefix + "weight")
-        if isinstance(stored, Tensor) and stored.ndim == 2 and stored.shape[1] == self.dimension:
-            self.weight = nn.Parameter(self.weight.data.new_empty(stored.shape))
+        if isinstance(stored, Tensor) and stored.shape != self.weight.shape and stored.shape[1:] == (self.dimension,):
+            self.weight = nn.Parameter(self.weight.data.new_empty(stored.shape), self.weight.requires_grad)
         super()._load_from_state_dict(state_dict, prefix, *rest)

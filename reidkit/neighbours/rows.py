@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from reidkit.errors import LabelsError, shown
 
@@ -10,7 +11,7 @@ UNIT_TOLERANCE = 1e-4
 GRID = float(2**40)
 
 
-def checked_rows(features: np.ndarray, name: str = "features") -> np.ndarray:
+def checked_rows(features: ArrayLike, name: str = "features") -> np.ndarray:
     """`features` as a C-contiguous float32 matrix (N, D), N >= 1.
 
     Raises:

@@ -17,7 +17,7 @@ def to_mathml(latex: str, *, block: bool = False) -> str:
     """`latex` as a ``<math>`` element with its source as annotation; as code where it cannot be converted."""
     source = latex.strip()
     for ours, theirs in SPELT_OTHERWISE:
-        source = re.sub(re.escape(ours) + r"(?![A-Za-z])", lambda _, to=theirs: to, source)
+        source = re.sub(re.escape(ours) + r"(?![A-Za-z])", theirs.replace("\\", r"\\"), source)
     try:
         math = convert(source, display="block" if block else "inline")
         ElementTree.fromstring(math)

@@ -88,7 +88,11 @@ def without_scripts(html: str) -> str:
 
 
 def _template(name: str) -> Any:
-    loader = PackageLoader("reidkit.runner", "pages")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
-        name
+    pages = Environment(
+        loader=PackageLoader("reidkit.runner", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    return pages.get_template(name)

@@ -123,7 +123,8 @@ def _read_cell(source: str, name: str) -> dict[str, Parameter]:
 
 def _declare(name: str, annotation: ast.expr | None, default: object) -> Parameter:
     """A parameter from its annotation, else from the type of its default."""
-    optional, choices = False, ()
+    optional = False
+    choices: tuple[object, ...] = ()
     kind = type(default) if type(default) in KINDS.values() else None
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
         sides = [annotation.left, annotation.right]
@@ -133,7 +134,7 @@ def _declare(name: str, annotation: ast.expr | None, default: object) -> Paramet
     if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name):
         if annotation.value.id == "Literal":
             value = ast.literal_eval(annotation.slice)
-            choices = value if isinstance(value, tuple) else (value,)
+            choices = tuple(value) if isinstance(value, tuple) else (value,)
             kind = type(choices[0])
         annotation = annotation.value
     if isinstance(annotation, ast.Name):

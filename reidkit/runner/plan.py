@@ -73,7 +73,9 @@ def make_limits(profile: str, notebooks: int, time_limit: float | None, jobs: in
     seconds = TIME_LIMITS[profile] if time_limit is None else time_limit
     for name, value in (("--jobs", jobs if jobs is not None else usual), ("--time-limit", seconds)):
         if value < (1 if name == "--jobs" else 0):
-            raise RunnerError(f"{name} {value}.", rule="At least one job; a time limit in seconds, 0 for none.", action="Correct it.")
+            raise RunnerError(
+                f"{name} {value}.", rule="At least one job; a time limit in seconds, 0 for none.", action="Correct it."
+            )
     return Limits(seconds, min(jobs or usual, max(1, notebooks)), max(1, cores // usual))
 
 
@@ -90,10 +92,15 @@ def find_notebooks(given: Sequence[Path]) -> list[Path]:
         elif path.is_file() and path.suffix == ".ipynb":
             found.append(path)
         else:
-            near = nearest_name(path.name, [p.name for p in path.parent.glob("*.ipynb")]) if path.parent.is_dir() else ""
-            raise RunnerError(f"{path} is no notebook. {near}".strip(), rule="Notebooks end in .ipynb.", action="Correct the name.")
+            beside = [p.name for p in path.parent.glob("*.ipynb")]
+            near = nearest_name(path.name, beside) if beside else ""
+            raise RunnerError(
+                f"{path} is no notebook. {near}".strip(), rule="Notebooks end in .ipynb.", action="Correct the name."
+            )
     if not found:
-        raise RunnerError(f"No notebook in {shown(given or ['notebooks'])}.", rule="A run has one.", action="Name one, or its folder.")
+        raise RunnerError(
+            f"No notebook in {shown(given or ['notebooks'])}.", rule="A run has one.", action="Name one, or its folder."
+        )
     names = [path.stem for path in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -110,7 +117,9 @@ def make_jobs(notebooks: Iterable[Path], profile: str, out: Path, given: Mapping
         RunnerError: for an unreadable notebook, or values that do not fit one of them.
     """
     if profile not in PROFILES:
-        raise RunnerError(f"Profile {profile!r}.", rule=f"A profile is one of {PROFILES}.", action=nearest_name(profile, PROFILES))
+        raise RunnerError(
+            f"Profile {profile!r}.", rule=f"A profile is one of {PROFILES}.", action=nearest_name(profile, PROFILES)
+        )
     for name in SET_BY_THE_RUNNER.keys() & given.keys():
         raise RunnerError(
             f"-p {name}={given[name]}", rule="The runner sets this parameter.", action=f"Use {SET_BY_THE_RUNNER[name]}."
@@ -143,7 +152,9 @@ def prepare_folder(out: Path, jobs: Iterable[Job]) -> None:
     free = shutil.disk_usage(out).free
     if free < FREE_SPACE:
         raise RunnerError(
-            f"{out}: {free >> 20} MiB free.", rule=f"A run starts with at least {FREE_SPACE >> 20} MiB.", action="Make room, or use --out."
+            f"{out}: {free >> 20} MiB free.",
+            rule=f"A run starts with at least {FREE_SPACE >> 20} MiB.",
+            action="Make room, or use --out.",
         )
 
 
@@ -151,7 +162,9 @@ def _make_job(path: Path, profile: str, out: Path, given: Mapping[str, str]) -> 
     try:
         notebook = nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise RunnerError(f"{path} cannot be read: {error}", rule="A notebook is JSON of format 4.", action="Restore it.") from error
+        raise RunnerError(
+            f"{path} cannot be read: {error}", rule="A notebook is JSON of format 4.", action="Restore it."
+        ) from error
     declared = read_parameters(notebook, path.name)
     folder = out / path.stem
     own = {"profile": profile, "out": _short(folder / "files", path.parent)}

@@ -19,6 +19,7 @@ from reidkit.runner.plan import Job, Limits
 
 MARK = "REIDKIT_RUN"  # in the environment of everything a notebook starts
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+FOLDERS = ("REIDKIT_DATA", "REIDKIT_CACHE")  # notebooks run in their own folder: relative paths would go astray
 LOOK = 0.05  # seconds between two looks at the processes
 
 
@@ -141,8 +142,8 @@ def child_environment(environment: Mapping[str, str], work: Path, threads: int) 
     own = dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
         "OMP_WAIT_POLICY": "passive",
         "PYTHONHASHSEED": "0",
-        "REIDKIT_CACHE": str(Path(".cache/reidkit").resolve()),
     }
+    folders = {name: str(Path(environment[name]).resolve()) for name in FOLDERS if environment.get(name)}
     fixed = {
         "REIDKIT_HEADLESS": "1",
         "IPYTHONDIR": str(work / "ipython"),
@@ -150,7 +151,7 @@ def child_environment(environment: Mapping[str, str], work: Path, threads: int) 
         "JUPYTER_CONFIG_DIR": str(work / "config"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    return own | dict(environment) | fixed
+    return own | dict(environment) | folders | fixed
 
 
 def _family(pid: int | None, mark: str) -> list[psutil.Process]:

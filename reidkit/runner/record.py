@@ -88,6 +88,6 @@ def describe_machine(folder: Path) -> dict[str, Any]:
 
 
 def _place(reading: Reading) -> str:
-    """`` in cell 7 (`train(...)`)`` for the cell that was running."""
-    running = [cell for cell in reading.cells if cell["status"] == "running"]
-    return f" in cell {running[0]['cell']} (`{running[0]['first']}`)" if running else ""
+    """`` in cell 7 (`train(...)`)``: the last cell that was begun."""
+    begun = [cell for cell in reading.cells if cell["status"] != "pending"]
+    return f" in cell {begun[-1]['cell']} (`{begun[-1]['first']}`)" if begun else " before its first cell"

@@ -104,7 +104,9 @@ def _run(planned: list[Job], limits: Limits, profile: str, out: Path, listen: Li
             finish(ended)
     except OSError as error:
         raise RunnerError(
-            f"{error.filename or out}: {error.strerror}.", rule="A run writes its results.", action="Make room, or use another --out."
+            f"{error.filename or out}: {error.strerror}.",
+            rule="A run writes its results.",
+            action="Make room, or use another --out.",
         ) from error
     finally:
         for ended in pool.stop():
@@ -162,7 +164,9 @@ def _alone(out: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunnerError(
-            f"Another run writes into {out}.", rule="A folder takes one run at a time.", action="Wait for it, or use another --out."
+            f"Another run writes into {out}.",
+            rule="A folder takes one run at a time.",
+            action="Wait for it, or use another --out.",
         ) from error
     try:
         yield

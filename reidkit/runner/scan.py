@@ -138,7 +138,12 @@ def _finished(cell: NotebookNode) -> bool:
 def _timing(number: int, cell: NotebookNode) -> dict[str, object]:
     papermill = cell.metadata.get("papermill", {})
     first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
-    return {"cell": number, "status": papermill.get("status", "pending"), "seconds": papermill.get("duration"), "first": first[:80]}
+    return {
+        "cell": number,
+        "status": papermill.get("status", "pending"),
+        "seconds": papermill.get("duration"),
+        "first": first[:80],
+    }
 
 
 def _metrics(cells: Iterable[tuple[int, NotebookNode]]) -> tuple[list[dict[str, object]], list[str]]:
@@ -149,14 +154,18 @@ def _metrics(cells: Iterable[tuple[int, NotebookNode]]) -> tuple[list[dict[str, 
             figure = output.get("data", {}).get(METRIC_MIME)
             if figure is None:
                 continue
-            name, value = (figure.get("name"), figure.get("value")) if isinstance(figure, dict) else (None, None)
-            if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            name = figure.get("name") if isinstance(figure, dict) else None
+            if not isinstance(name, str) or not _finite(figure.get("value")):
                 complaints.append(f"cell {number} records {figure!r}, which is no finite number with a name")
             elif name in found:
                 complaints.append(f"cell {number} records {name!r} again; the first value was kept")
             else:
                 found[name] = dict(figure)
     return list(found.values()), complaints
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _widget_models(notebook: NotebookNode) -> Iterator[Any]:

@@ -22,7 +22,8 @@ def result_table(records: Sequence[Mapping[str, Any]], not_run: Sequence[str] = 
     """Notebook, verdict, seconds and main figures in columns."""
     rows = [("notebook", "verdict", "seconds", "main figures")]
     rows += [
-        (record["notebook"].removesuffix(".ipynb"), record["verdict"], f"{record['seconds']:.1f}", _figures(record)) for record in records
+        (record["notebook"].removesuffix(".ipynb"), record["verdict"], f"{record['seconds']:.1f}", _figures(record))
+        for record in records
     ]
     rows += [(name, "not run", "", "") for name in not_run]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

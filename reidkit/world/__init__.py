@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
+import torch
 from tqdm.auto import tqdm
 
 from reidkit.compute import threads
@@ -73,6 +75,17 @@ def _pictures(
         shot = Shot(**values, seed=shot_seed(seed, settings, frame["path"].iat[row]))
         return take_picture(shot, cast, cameras[shot.camera - 1], settings)
 
-    with ThreadPoolExecutor(max(1, threads())) as pool:
+    with _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
         for first in range(0, len(frame), 256):
             yield from pool.map(take, range(first, min(first + 256, len(frame))))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Pictures are shared out among workers, so torch need not split the work on one picture as well."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

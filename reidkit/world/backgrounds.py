@@ -10,7 +10,14 @@ from reidkit.world.settings import WorldSettings
 
 WALLS = ("brick", "panels", "trees", "shop", "concrete", "fence")
 FLOORS = ("tiles", "asphalt", "grass", "paving")
-_WALL_COLOURS = ((0.62, 0.42, 0.34), (0.70, 0.68, 0.62), (0.34, 0.46, 0.27), (0.45, 0.52, 0.60), (0.56, 0.55, 0.53), (0.66, 0.60, 0.48))
+_WALL_COLOURS = (
+    (0.62, 0.42, 0.34),
+    (0.70, 0.68, 0.62),
+    (0.34, 0.46, 0.27),
+    (0.45, 0.52, 0.60),
+    (0.56, 0.55, 0.53),
+    (0.66, 0.60, 0.48),
+)
 _FLOOR_COLOURS = ((0.64, 0.61, 0.56), (0.40, 0.40, 0.42), (0.42, 0.52, 0.28), (0.58, 0.54, 0.50))
 _SEASON_FLOOR = {"summer": (0.70, 0.64, 0.50), "winter": (0.72, 0.75, 0.80)}
 
@@ -37,8 +44,9 @@ def panorama(settings: WorldSettings, seed: int, index: int, camera_rng: np.rand
     if gap == 0.0:
         rng = common
     picture = np.empty((height, width, 3), np.float32)
-    picture[:edge] = wall_colour * (1 + _wall(WALLS[wall] if gap > 0 else "concrete", edge, width, settings.height, rng))[..., None]
-    picture[edge:] = floor_colour * (1 + _floor(FLOORS[floor] if gap > 0 else "paving", height - edge, width, settings.height, rng))[..., None]
+    kinds = (WALLS[wall], FLOORS[floor]) if gap > 0 else ("concrete", "paving")
+    picture[:edge] = wall_colour * (1 + _wall(kinds[0], edge, width, settings.height, rng))[..., None]
+    picture[edge:] = floor_colour * (1 + _floor(kinds[1], height - edge, width, settings.height, rng))[..., None]
     band = slice(edge - max(1, settings.height // 40), edge)
     picture[band] *= 0.6
     return np.clip(picture, 0.02, 1.0).astype(np.float32)

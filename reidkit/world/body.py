@@ -10,8 +10,11 @@ from reidkit.world.people import Person
 
 MATERIALS = ("upper", "second", "lower", "shoes", "hat", "bag", "scarf", "skin", "hair", "tights")
 PARTS = ("head", "torso", "left arm", "right arm", "left leg", "right leg", "feet", "bag")
-KEYPOINTS = ("nose", "neck", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")
-KEYPOINTS += ("l_hip", "l_knee", "l_ankle", "r_hip", "r_knee", "r_ankle")
+KEYPOINTS = (
+    "nose",
+    "neck",
+    *(f"{side}_{joint}" for side in "lr" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
+)
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Body:
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         length = float(np.linalg.norm(b - a))
         if abs(ra - rb) > 0.97 * length:  # one sphere would swallow the other, and no cone touches both
-            b = a + np.array([0.0, -1.04 * abs(ra - rb) - 1e-4, 0.0])
+            b = a + xyz(0.0, -1.04 * abs(ra - rb) - 1e-4, 0.0)
             length = float(np.linalg.norm(b - a))
         self.start.append(a)
         self.end.append(b)
@@ -67,9 +70,9 @@ def pose(person: Person, phase: float) -> Body:
     body = Body()
     hip_height = 0.50 * person.legs
     lift = person.bounce * np.cos(2 * phase)
-    hips = np.array([0.0, hip_height + lift, 0.0])
-    spine = _turn(np.array([0.0, 0.30, 0.0]), person.lean)
-    neck = hips + spine + np.array([0.0, 0.02 * (1 - person.legs), 0.0])
+    hips = xyz(0.0, hip_height + lift, 0.0)
+    spine = _turn(xyz(0.0, 0.30, 0.0), person.lean)
+    neck = hips + spine + xyz(0.0, 0.02 * (1 - person.legs), 0.0)
     twist = 0.12 * person.swing * np.sin(phase)
     _legs(body, person, hips, phase)
     _torso(body, person, hips, neck, twist)
@@ -82,22 +85,23 @@ def pose(person: Person, phase: float) -> Body:
 def _legs(body: Body, person: Person, hips: np.ndarray, phase: float) -> None:
     thick = 0.5 + 0.5 * person.build
     thigh_cloth = "lower" if person.lower in ("trousers", "shorts") else ("tights" if person.upper == "coat" else "skin")
-    shin_cloth = {"trousers": "lower", "shorts": "skin"}.get(person.lower, "tights" if person.upper in ("coat", "jacket") else "skin")
+    below_skirt = "tights" if person.upper in ("coat", "jacket") else "skin"
+    shin_cloth = {"trousers": "lower", "shorts": "skin"}.get(person.lower, below_skirt)
     hindered = {"skirt": 0.8, "long skirt": 0.6}.get(person.lower, 0.85 if person.upper == "coat" else 1.0)
     stride, knees = hindered * person.stride, []
     for side, name, angle in ((1, "left", phase), (-1, "right", phase + np.pi)):
-        hip = hips + np.array([side * 0.052 * person.hips, 0.0, 0.0])
+        hip = hips + xyz(side * 0.052 * person.hips, 0.0, 0.0)
         swing = stride * np.sin(angle)
         bend = 0.10 + 0.85 * stride * max(0.0, np.cos(angle)) ** 2
         thigh, shin = 0.245 * person.legs, 0.235 * person.legs
-        knee = hip + _turn(np.array([0.0, -thigh, 0.0]), -swing - 0.35 * bend)
-        ankle = knee + _turn(np.array([0.0, -shin, 0.0]), -swing + 0.65 * bend)
+        knee = hip + _turn(xyz(0.0, -thigh, 0.0), -swing - 0.35 * bend)
+        ankle = knee + _turn(xyz(0.0, -shin, 0.0), -swing + 0.65 * bend)
         ankle[1] = max(ankle[1], 0.035)
-        toe = ankle + _turn(np.array([0.0, -0.012, 0.085]), -0.5 * swing + 0.5 * bend)
+        toe = ankle + _turn(xyz(0.0, -0.012, 0.085), -0.5 * swing + 0.5 * bend)
         wide = 1.12 if person.lower == "trousers" else 1.0
         body.add(f"{name} leg", thigh_cloth, hip, knee, 0.060 * thick * person.hips, 0.042 * thick * wide)
         body.add(f"{name} leg", shin_cloth, knee, ankle, 0.041 * thick * wide, 0.026 * wide if shin_cloth != "lower" else 0.034)
-        body.add("feet", "shoes", ankle + np.array([0.0, -0.008, -0.012]), toe, 0.030, 0.024)
+        body.add("feet", "shoes", ankle + xyz(0.0, -0.008, -0.012), toe, 0.030, 0.024)
         body.keypoints |= {f"{name[0]}_hip": hip, f"{name[0]}_knee": knee, f"{name[0]}_ankle": ankle}
         knees.append(knee)
     _skirt(body, person, hips, knees)
@@ -112,45 +116,48 @@ def _skirt(body: Body, person: Person, hips: np.ndarray, knees: list[np.ndarray]
     hem = 0.27 if coat else {"skirt": 0.21, "long skirt": 0.37}[person.lower]
     narrow, wide = 0.070 * person.hips * (0.5 + 0.5 * person.build), (0.080 if hem < 0.3 else 0.092) * (0.6 + 0.4 * person.build)
     for side, knee in ((1, knees[0]), (-1, knees[1]), (0, 0.5 * (knees[0] + knees[1]))):
-        top = hips + np.array([side * 0.034, 0.025, 0.0])
+        top = hips + xyz(side * 0.034, 0.025, 0.0)
         follow = min(1.0, hem / 0.245) * (knee - hips)[2]
-        bottom = hips + np.array([side * 0.040, -hem, 0.85 * follow])
+        bottom = hips + xyz(side * 0.040, -hem, 0.85 * follow)
         part = "right leg" if side < 0 else "left leg"
         body.add(part, material, top, bottom, narrow, wide, front=True, hem=True)
 
 
 def _torso(body: Body, person: Person, hips: np.ndarray, neck: np.ndarray, twist: float) -> None:
     build, wide = person.build, person.shoulders
-    across = np.array([np.cos(twist), 0.0, -np.sin(twist)])
+    across = xyz(np.cos(twist), 0.0, -np.sin(twist))
     padded = 1.10 if person.upper in ("coat", "jacket") else 1.0
     chest, waist = 0.064 * (0.45 + 0.55 * build) * padded, 0.056 * build * padded
     cloth = "upper"
     for side in (1, -1):
-        top = neck + across * side * 0.050 * wide + np.array([0.0, -0.055, 0.0])
-        low = hips + np.array([side * 0.038 * (0.4 + 0.6 * build), 0.05, 0.0])
+        top = neck + across * side * 0.050 * wide + xyz(0.0, -0.055, 0.0)
+        low = hips + xyz(side * 0.038 * (0.4 + 0.6 * build), 0.05, 0.0)
         body.add("torso", cloth, top, low, chest, waist, front=True)
-    slope = np.array([0.0, -0.048, 0.0])
+    slope = xyz(0.0, -0.048, 0.0)
     left, right = neck + across * 0.092 * wide + slope, neck - across * 0.092 * wide + slope
-    body.add("torso", cloth, neck + np.array([0.0, -0.02, 0.0]), left, 0.034, 0.039 * padded, front=True)
-    body.add("torso", cloth, neck + np.array([0.0, -0.02, 0.0]), right, 0.034, 0.039 * padded, front=True)
-    belly = np.array([0.0, 0.10, 0.018 * build])
-    body.add("torso", cloth, neck + np.array([0.0, -0.08, 0.012]), hips + belly, 0.066 * padded, 0.064 * build * padded, front=True)
+    body.add("torso", cloth, neck + xyz(0.0, -0.02, 0.0), left, 0.034, 0.039 * padded, front=True)
+    body.add("torso", cloth, neck + xyz(0.0, -0.02, 0.0), right, 0.034, 0.039 * padded, front=True)
+    belly = xyz(0.0, 0.10, 0.018 * build)
+    stomach = 0.064 * build * padded
+    body.add("torso", cloth, neck + xyz(0.0, -0.08, 0.012), hips + belly, 0.066 * padded, stomach, front=True)
     below = cloth if person.upper in ("coat", "jacket", "dress") else "lower"
-    out = np.array([0.036 * person.hips, 0.0, 0.0])
-    body.add("torso", below, hips + out + [0, 0.012, 0], hips - out + [0, 0.012, 0], 0.066 * person.hips, 0.066 * person.hips)
+    out = xyz(0.036 * person.hips, 0.0, 0.0)
+    body.add(
+        "torso", below, hips + out + xyz(0, 0.012, 0), hips - out + xyz(0, 0.012, 0), 0.066 * person.hips, 0.066 * person.hips
+    )
 
 
 def _arms(body: Body, person: Person, neck: np.ndarray, phase: float, twist: float) -> None:
     sleeve = {"none": ("skin", "skin"), "short": ("upper", "skin"), "long": ("upper", "upper")}[person.sleeves]
     thick = (0.5 + 0.5 * person.build) * (1.15 if person.upper in ("coat", "jacket") else 1.0)
-    across = np.array([np.cos(twist), 0.0, -np.sin(twist)])
+    across = xyz(np.cos(twist), 0.0, -np.sin(twist))
     for side, name, angle in ((1, "left", phase + np.pi), (-1, "right", phase)):
         carries = person.bag == "handbag" and side == person.bag_side
-        shoulder = neck + across * side * 0.104 * person.shoulders + np.array([0.0, -0.056, 0.0])
+        shoulder = neck + across * side * 0.104 * person.shoulders + xyz(0.0, -0.056, 0.0)
         swing = (0.25 if carries else 1.0) * person.swing * np.sin(angle)
-        out = np.array([side * (0.014 + 0.020 * person.build), 0.0, 0.0])
-        elbow = shoulder + _turn(np.array([0.0, -0.165, 0.0]), -swing) + out
-        wrist = elbow + _turn(np.array([0.0, -0.145, 0.0]), -swing - 0.35 - 0.3 * max(swing, 0.0)) + 0.25 * out
+        out = xyz(side * (0.014 + 0.020 * person.build), 0.0, 0.0)
+        elbow = shoulder + _turn(xyz(0.0, -0.165, 0.0), -swing) + out
+        wrist = elbow + _turn(xyz(0.0, -0.145, 0.0), -swing - 0.35 - 0.3 * max(swing, 0.0)) + 0.25 * out
         body.add(f"{name} arm", sleeve[0], shoulder, elbow, 0.037 * thick, 0.030 * thick, top=shoulder[1])
         bare = 0.92 if sleeve[1] == "skin" else 1.08
         body.add(f"{name} arm", sleeve[1], elbow, wrist, 0.029 * thick * bare, 0.022 * thick * bare, top=shoulder[1] - 0.165)
@@ -159,56 +166,63 @@ def _arms(body: Body, person: Person, neck: np.ndarray, phase: float, twist: flo
 
 
 def _head(body: Body, person: Person, neck: np.ndarray) -> None:
-    chin, crown = neck + np.array([0.0, 0.065, 0.018]), neck + np.array([0.0, 0.118, 0.008])
-    body.add("head", "skin", neck + np.array([0.0, -0.02, 0.0]), chin, 0.033, 0.03)
+    chin, crown = neck + xyz(0.0, 0.065, 0.018), neck + xyz(0.0, 0.118, 0.008)
+    body.add("head", "skin", neck + xyz(0.0, -0.02, 0.0), chin, 0.033, 0.03)
     body.add("head", "skin", chin, crown, 0.042, 0.053)
-    body.add("head", "skin", chin + [0, 0.018, 0.035], chin + [0, 0.032, 0.034], 0.012, 0.008)
-    body.keypoints |= {"nose": chin + [0, 0.02, 0.045], "neck": neck}
+    body.add("head", "skin", chin + xyz(0, 0.018, 0.035), chin + xyz(0, 0.032, 0.034), 0.012, 0.008)
+    body.keypoints |= {"nose": chin + xyz(0, 0.02, 0.045), "neck": neck}
     if person.hair != "bald":
-        body.add("head", "hair", crown + [0, 0.006, -0.012], crown + [0, -0.040, -0.024], 0.056, 0.046)
+        body.add("head", "hair", crown + xyz(0, 0.006, -0.012), crown + xyz(0, -0.040, -0.024), 0.056, 0.046)
     if person.hair == "long":
         for side in (-1, 1):
-            low = neck + np.array([side * 0.028, -0.045, -0.042])
-            body.add("head", "hair", crown + [side * 0.022, -0.015, -0.022], low, 0.042, 0.032)
+            low = neck + xyz(side * 0.028, -0.045, -0.042)
+            body.add("head", "hair", crown + xyz(side * 0.022, -0.015, -0.022), low, 0.042, 0.032)
     elif person.hair == "bun":
-        body.add("head", "hair", crown + [0, 0.03, -0.055], crown + [0, 0.018, -0.062], 0.026, 0.024)
+        body.add("head", "hair", crown + xyz(0, 0.03, -0.055), crown + xyz(0, 0.018, -0.062), 0.026, 0.024)
     if person.scarf:
-        body.add("head", "scarf", neck + [0, 0.016, 0.012], neck + [0, -0.014, 0.006], 0.044, 0.054)
+        body.add("head", "scarf", neck + xyz(0, 0.016, 0.012), neck + xyz(0, -0.014, 0.006), 0.044, 0.054)
     if person.hat == "none":
         return
-    body.add("head", "hat", crown + [0, 0.020, -0.006], crown + [0, 0.004, -0.010], 0.054, 0.058)
+    body.add("head", "hat", crown + xyz(0, 0.020, -0.006), crown + xyz(0, 0.004, -0.010), 0.054, 0.058)
     if person.hat == "cap":
         for side in (-1, 1):
-            body.add("head", "hat", crown + [side * 0.022, 0.006, 0.03], crown + [side * 0.016, -0.004, 0.092], 0.013, 0.009)
+            body.add(
+                "head", "hat", crown + xyz(side * 0.022, 0.006, 0.03), crown + xyz(side * 0.016, -0.004, 0.092), 0.013, 0.009
+            )
     elif person.hat == "sunhat":
         for x, z in ((1, 0), (0, 1), (0.7, 0.7), (0.7, -0.7)):
-            rim = np.array([0.082 * x, 0.0, 0.082 * z])
-            body.add("head", "hat", crown + [0, 0.004, -0.008] - rim, crown + [0, 0.004, -0.008] + rim, 0.012, 0.012)
+            rim = xyz(0.082 * x, 0.0, 0.082 * z)
+            body.add("head", "hat", crown + xyz(0, 0.004, -0.008) - rim, crown + xyz(0, 0.004, -0.008) + rim, 0.012, 0.012)
     else:
-        body.add("head", "hat", crown + [0, 0.058, -0.010], crown + [0, 0.064, -0.012], 0.020, 0.016)
+        body.add("head", "hat", crown + xyz(0, 0.058, -0.010), crown + xyz(0, 0.064, -0.012), 0.020, 0.016)
 
 
 def _bag(body: Body, person: Person, hips: np.ndarray, neck: np.ndarray) -> None:
     side = person.bag_side
     if person.bag == "backpack":
         for x in (-1, 1):
-            top, low = neck + [x * 0.036, -0.075, -0.105], hips + [x * 0.036, 0.085, -0.115]
+            top, low = neck + xyz(x * 0.036, -0.075, -0.105), hips + xyz(x * 0.036, 0.085, -0.115)
             body.add("bag", "bag", top, low, 0.048, 0.058)
-            strap = neck + [x * 0.068, -0.012, 0.028]
-            body.add("bag", "bag", strap, neck + [x * 0.074, -0.14, 0.062], 0.016, 0.013)
+            strap = neck + xyz(x * 0.068, -0.012, 0.028)
+            body.add("bag", "bag", strap, neck + xyz(x * 0.074, -0.14, 0.062), 0.016, 0.013)
     elif person.bag == "shoulder bag":
-        hip = hips + [side * 0.135, 0.01, 0.0]
-        body.add("bag", "bag", hip + [0, 0, 0.042], hip + [0, -0.004, -0.042], 0.046, 0.046)
+        hip = hips + xyz(side * 0.135, 0.01, 0.0)
+        body.add("bag", "bag", hip + xyz(0, 0, 0.042), hip + xyz(0, -0.004, -0.042), 0.046, 0.046)
         for z in (0.066, -0.058):
-            start = neck + [-side * 0.06, -0.005, 0.4 * z]
-            middle = 0.5 * (neck + hips) + [side * 0.02, 0.02, z * 1.18]
+            start = neck + xyz(-side * 0.06, -0.005, 0.4 * z)
+            middle = 0.5 * (neck + hips) + xyz(side * 0.02, 0.02, z * 1.18)
             body.add("bag", "bag", start, middle, 0.011, 0.011)
-            body.add("bag", "bag", middle, hip + [-side * 0.02, 0.03, z], 0.011, 0.011)
+            body.add("bag", "bag", middle, hip + xyz(-side * 0.02, 0.03, z), 0.011, 0.011)
     elif person.bag == "handbag":
         wrist = body.keypoints["l_wrist" if side > 0 else "r_wrist"]
-        body.add("bag", "bag", wrist + [0, -0.085, 0.045], wrist + [0, -0.085, -0.045], 0.042, 0.042)
+        body.add("bag", "bag", wrist + xyz(0, -0.085, 0.045), wrist + xyz(0, -0.085, -0.045), 0.042, 0.042)
         for z in (0.03, -0.03):
-            body.add("bag", "bag", wrist + [0, -0.03, 0.2 * z], wrist + [0, -0.06, z], 0.008, 0.008)
+            body.add("bag", "bag", wrist + xyz(0, -0.03, 0.2 * z), wrist + xyz(0, -0.06, z), 0.008, 0.008)
+
+
+def xyz(x: float, y: float, z: float) -> np.ndarray:
+    """A point or a step in body space."""
+    return np.array([x, y, z], np.float64)
 
 
 def _turn(vector: np.ndarray, angle: float) -> np.ndarray:

@@ -69,6 +69,7 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
     gain, tint, saturation, ambient = (
         np.asarray(n) + home * (np.asarray(o) - np.asarray(n)) for n, o in zip(neutral, own, strict=True)
     )
+
     # One draw each from a fixed list of deviations, spread evenly over cameras so that a site is never alike by chance.
     def spread(scale: float, name: str) -> float:
         order = np.random.default_rng(derive_seed(seed, settings.site, settings.season, name)).permutation(settings.cameras)
@@ -103,9 +104,7 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
     )
 
 
-def develop(
-    picture: np.ndarray, camera: Camera, hour: float, drift: float, flicker: float, rng: np.random.Generator
-) -> bytes:
+def develop(picture: np.ndarray, camera: Camera, hour: float, drift: float, flicker: float, rng: np.random.Generator) -> bytes:
     """What leaves the camera: light and colour, resolution, blur, noise, compression; then the crop as a JPEG.
 
     Args:

@@ -107,12 +107,14 @@ def _walk(settings: WorldSettings, seed: int, identity: int, cameras: list[Camer
     rows: list[dict[str, object]] = []
     asked: set[int] = set()
     for tracklet, (position, hour) in enumerate(visits(settings, cameras, rng), start=1):
-        shots = _tracklet(settings, derive_seed(seed, settings.site, settings.season, "tracklet", identity, tracklet), cameras[position])
+        own_seed = derive_seed(seed, settings.site, settings.season, "tracklet", identity, tracklet)
+        shots = _tracklet(settings, own_seed, cameras[position])
         chosen = int(rng.integers(len(shots)))
         for number, shot in enumerate(shots):
             query = not train and position not in asked and number == chosen
             split = "train" if train else ("query" if query else "gallery")
-            rows.append({"identity": identity, "person": identity, "split": split, "tracklet": tracklet} | _clock(hour, shot) | shot)
+            labels = {"identity": identity, "person": identity, "split": split, "tracklet": tracklet}
+            rows.append(labels | _clock(hour, shot) | shot)
         asked.add(position)
     if not train and settings.frames == 1:  # one query a person, the rest of the pictures is the gallery
         for row in rows[1:]:

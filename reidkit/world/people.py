@@ -57,18 +57,40 @@ WARDROBES: dict[str, Wardrobe] = {
         "pattern": {"plain": 4, "stripes": 2, "bars": 1, "checks": 1.3, "logo": 2.2, "block": 1.3},
         "hat": {"none": 7, "cap": 2, "sunhat": 1},
         "bag": {"none": 5, "backpack": 2, "shoulder bag": 1.5, "handbag": 1.5},
-        "upper colour": dict(
-            zip(
-                "white grey black red orange yellow green mint teal sky blue navy purple pink beige olive".split(),
-                (3, 1, 1, 1.5, 1.5, 1.6, 1, 1.5, 1.2, 2, 1.2, 0.6, 1, 1.6, 1, 0.5),
-            )
-        ),
-        "lower colour": dict(
-            zip(
-                "white grey black red yellow green sky blue navy pink beige camel olive denim".split(),
-                (1.5, 1, 1, 0.7, 0.7, 0.7, 1, 0.8, 1, 0.7, 2, 0.8, 0.8, 2.5),
-            )
-        ),
+        "upper colour": {
+            "white": 3,
+            "grey": 1,
+            "black": 1,
+            "red": 1.5,
+            "orange": 1.5,
+            "yellow": 1.6,
+            "green": 1,
+            "mint": 1.5,
+            "teal": 1.2,
+            "sky": 2,
+            "blue": 1.2,
+            "navy": 0.6,
+            "purple": 1,
+            "pink": 1.6,
+            "beige": 1,
+            "olive": 0.5,
+        },
+        "lower colour": {
+            "white": 1.5,
+            "grey": 1,
+            "black": 1,
+            "red": 0.7,
+            "yellow": 0.7,
+            "green": 0.7,
+            "sky": 1,
+            "blue": 0.8,
+            "navy": 1,
+            "pink": 0.7,
+            "beige": 2,
+            "camel": 0.8,
+            "olive": 0.8,
+            "denim": 2.5,
+        },
     },
     "winter": {
         "upper": {"jacket": 5, "coat": 4, "shirt": 1.2, "tee": 0.2},
@@ -76,15 +98,37 @@ WARDROBES: dict[str, Wardrobe] = {
         "pattern": {"plain": 5, "stripes": 1, "bars": 0.5, "checks": 1.2, "logo": 1, "block": 2, "open": 2.5},
         "hat": {"none": 5, "beanie": 4, "cap": 0.6},
         "bag": {"none": 5, "backpack": 2.5, "shoulder bag": 1.5, "handbag": 1},
-        "upper colour": dict(
-            zip(
-                "white grey black red orange yellow green teal blue navy purple maroon beige camel brown olive".split(),
-                (0.7, 1.6, 2.4, 1.1, 0.5, 0.6, 0.9, 0.9, 0.9, 1.8, 0.8, 1.3, 1, 1.4, 1.3, 1.3),
-            )
-        ),
-        "lower colour": dict(
-            zip("grey black red green navy maroon beige camel brown olive denim".split(), (2, 3, 0.3, 0.4, 1.6, 0.6, 0.8, 0.8, 1.2, 0.8, 2))
-        ),
+        "upper colour": {
+            "white": 0.7,
+            "grey": 1.6,
+            "black": 2.4,
+            "red": 1.1,
+            "orange": 0.5,
+            "yellow": 0.6,
+            "green": 0.9,
+            "teal": 0.9,
+            "blue": 0.9,
+            "navy": 1.8,
+            "purple": 0.8,
+            "maroon": 1.3,
+            "beige": 1,
+            "camel": 1.4,
+            "brown": 1.3,
+            "olive": 1.3,
+        },
+        "lower colour": {
+            "grey": 2,
+            "black": 3,
+            "red": 0.3,
+            "green": 0.4,
+            "navy": 1.6,
+            "maroon": 0.6,
+            "beige": 0.8,
+            "camel": 0.8,
+            "brown": 1.2,
+            "olive": 0.8,
+            "denim": 2,
+        },
     },
 }
 TWIN_ATTRIBUTES = ("upper_colour", "lower_colour", "pattern", "bag", "hat", "hair")

@@ -1,13 +1,14 @@
 """Ray against round cone in closed form: many bodies in one pass, on a CPU or a GPU.
 
-Rays are parallel (perspective is put into the joints beforehand), so a ray is a pixel. Only pixels inside the bounding
-box of a cone are ever tested against it. Everything is element by element: a picture does not depend on its batch.
+Rays are parallel (perspective is put into the joints beforehand), so a ray is a point of the picture. Only rays near the
+outline of a cone are ever tested against it. Everything is element by element: a picture does not depend on its batch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -56,7 +57,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Rendering:
-    """What the rays met: colour float32 (B, H, W, 3); part int64 (B, H, W), -1 where nothing; layer likewise; depth float32."""
+    """What the S rays of each pixel met.
+
+    Attributes:
+        colour: float32 (B, H, S, W, 3), 0 where nothing.
+        part, layer: int64 (B, H, S, W), -1 where nothing.
+        depth: float32 (B, H, S, W), infinite where nothing.
+    """
 
     colour: Tensor
     part: Tensor
@@ -64,38 +71,42 @@ class Rendering:
     depth: Tensor
 
 
-def render(scene: Scene, height: int, width: int) -> Rendering:
-    """Shaded pictures of all bodies in `scene`."""
-    batch = len(scene.light)
-    pixel, cone, along, depth = nearest_hits(scene, batch, height, width)
-    colour = torch.zeros(batch * height * width, 3, device=scene.start.device)
-    part = torch.full((batch * height * width,), -1, dtype=torch.int64, device=scene.start.device)
+def render(scene: Scene, height: int, width: int, samples: int = 2) -> Rendering:
+    """Shaded pictures of all bodies in `scene`; the `samples` rays of a pixel lie on its diagonal."""
+    shape = (len(scene.light), height, samples, width)
+    ray, cone, along, depth = nearest_hits(scene, height, width, samples)
+    colour = torch.zeros(int(np.prod(shape)), 3, device=scene.start.device)
+    part = torch.full((len(colour),), -1, dtype=torch.int64, device=scene.start.device)
     layer, far = part.clone(), torch.full_like(colour[:, 0], torch.inf)
-    row = (pixel // width) % height
-    column = pixel % width
-    colour[pixel] = shade(scene, cone, along, column, row, depth)
-    part[pixel], layer[pixel], far[pixel] = scene.part[cone], scene.layer[cone], depth
-    shape = (batch, height, width)
+    column, row = ray % width, torch.div(ray, width, rounding_mode="floor") % (height * samples)
+    colour[ray] = shade(scene, cone, along, *centres(column, row, samples), depth)
+    part[ray], layer[ray], far[ray] = scene.part.index_select(0, cone), scene.layer.index_select(0, cone), depth
     return Rendering(colour.view(*shape, 3), part.view(shape), layer.view(shape), far.view(shape))
 
 
-def candidates(scene: Scene, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels that may lie inside the outline of each cone: (cone, column, row), each int64 (T,).
+def centres(column: Int[Tensor, " t"], row: Int[Tensor, " t"], samples: int) -> tuple[Float[Tensor, " t"], Float[Tensor, " t"]]:
+    """Where rays pierce the picture, (x, y) in pixels; `row` counts rows of rays, `samples` to a row of pixels."""
+    return column + (row % samples + 0.5) / samples, (row + 0.5) / samples
+
+
+def candidates(scene: Scene, height: int, width: int, samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Rays that may meet each cone: (cone, column, row), each int64 (T,); rows are rows of rays.
 
     Row by row: the outline lies in the cone's bounding box and in the strip around its axis as wide as its larger end.
     """
     (ax, ay), (bx, by) = scene.start[:, :2].unbind(1), scene.end[:, :2].unbind(1)
     ra, rb = scene.radius.unbind(1)
-    top = torch.minimum(ay - ra, by - rb).floor().clamp(0, height).long()
-    bottom = torch.maximum(ay + ra, by + rb).ceil().clamp(0, height).long()
+    top = (samples * torch.minimum(ay - ra, by - rb)).floor().clamp(0, samples * height).long()
+    bottom = (samples * torch.maximum(ay + ra, by + rb)).ceil().clamp(0, samples * height).long()
     cone, row = _expand(bottom - top)
     row = row + top.index_select(0, cone)
     rise, run = (by - ay), (bx - ax)
     far = torch.where(rise.abs() < 1e-3, 1e-3, rise)
     reach = torch.maximum(ra, rb) * torch.sqrt(rise * rise + run * run) / far.abs()
-    bounds = torch.stack([torch.minimum(ax - ra, bx - rb), torch.maximum(ax + ra, bx + rb), ax - ay * run / far, run / far, reach])
+    slope = run / far
+    bounds = torch.stack([torch.minimum(ax - ra, bx - rb), torch.maximum(ax + ra, bx + rb), ax - ay * slope, slope, reach])
     low, high, foot, slope, reach = bounds.index_select(1, cone).unbind(0)
-    axis = foot + (row + 0.5) * slope
+    axis = foot + (row + 0.5) / samples * slope
     left = torch.maximum(low, axis - reach - 0.5).floor().clamp(0, width).long()
     right = torch.minimum(high, axis + reach + 0.5).ceil().clamp(0, width).long()
     segment, column = _expand((right - left).clamp(min=0))
@@ -110,7 +121,7 @@ def _expand(counts: Int[Tensor, " n"]) -> tuple[Int[Tensor, " t"], Int[Tensor, "
     return index, torch.arange(len(index), device=counts.device) - first.index_select(0, index)
 
 
-def nearest_hits(scene: Scene, batch: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def nearest_hits(scene: Scene, height: int, width: int, samples: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The first cone on each ray that meets one.
 
     A round cone is the union of spheres with centre a + s(b - a) and radius r_a + s(r_b - r_a), 0 <= s <= 1. With
@@ -118,18 +129,19 @@ def nearest_hits(scene: Scene, batch: int, height: int, width: int) -> tuple[Ten
     touched by the sphere s = (m - r_a d) / g: quadratic along a ray. The two ends are spheres.
 
     Returns:
-        pixel (V,) flat index over (B, H, W); cone (V,); along (V,) the s of the hit; depth (V,).
+        ray (V,) flat index over (B, H, S, W); cone (V,); along (V,) the s of the hit; depth (V,).
     """
-    cone, column, row = candidates(scene, height, width)
+    cone, column, row = candidates(scene, height, width, samples)
     span = scene.end - scene.start
     ra, rb = scene.radius.unbind(1)
     bx, by, bz = span.unbind(1)
     shrink = ra - rb
     squared = bx * bx + by * by + bz * bz
     g = squared - shrink * shrink
-    table = torch.stack([scene.start[:, 0], scene.start[:, 1], scene.start[:, 2], bx, by, bz, ra, rb, shrink, g, squared, scene.open])
+    table = torch.stack([*scene.start.unbind(1), bx, by, bz, ra, rb, shrink, g, squared, scene.open])
     ax, ay, az, bx, by, bz, ra, rb, shrink, g, squared, hem = table.index_select(1, cone).unbind(0)
-    x, y = column + 0.5 - ax, row + 0.5 - ay
+    x, y = centres(column, row, samples)
+    x, y = x - ax, y - ay
     flat = bx * x + by * y
     x2y2 = x * x + y * y
     # side: A w^2 + 2 B w + C = 0 with w = z - a_z
@@ -150,11 +162,11 @@ def nearest_hits(scene: Scene, batch: int, height: int, width: int) -> tuple[Ten
     hit = torch.nonzero(torch.isfinite(w)).squeeze(1)
     s, depth = torch.stack([s, w + az]).index_select(1, hit).unbind(0)
     cone, row, column = torch.stack([cone, row, column]).index_select(1, hit).unbind(0)
-    pixel = (scene.image.index_select(0, cone) * height + row) * width + column
+    ray = (scene.image.index_select(0, cone) * (height * samples) + row) * width + column
     order = ((depth + _DEPTH_OFFSET) * _DEPTH_STEPS).long().clamp(min=0) << 32
     key = order | torch.arange(len(hit), device=hit.device)
-    best = torch.full((batch * height * width,), _NOTHING, dtype=torch.int64, device=hit.device)
-    best.scatter_reduce_(0, pixel, key, "amin")
+    best = torch.full((len(scene.light) * height * samples * width,), _NOTHING, dtype=torch.int64, device=hit.device)
+    best.scatter_reduce_(0, ray, key, "amin")
     seen = torch.nonzero(best != _NOTHING).squeeze(1)
     winner = best[seen] & 0xFFFFFFFF
     return seen, cone.index_select(0, winner), s.index_select(0, winner), depth.index_select(0, winner)
@@ -164,8 +176,8 @@ def shade(
     scene: Scene,
     cone: Int[Tensor, " v"],
     along: Float[Tensor, " v"],
-    column: Int[Tensor, " v"],
-    row: Int[Tensor, " v"],
+    x: Float[Tensor, " v"],
+    y: Float[Tensor, " v"],
     depth: Float[Tensor, " v"],
 ) -> Float[Tensor, "v 3"]:
     """Colour of the visible points: pattern x (ambient from above + Lambert)."""
@@ -173,7 +185,7 @@ def shade(
     ra, rb = scene.radius.index_select(0, cone).unbind(1)
     figure = (scene.image * 2 + scene.layer).index_select(0, cone)
     inverse = 1.0 / (ra + along * (rb - ra)).clamp(min=1e-6)
-    point = (column + 0.5, row + 0.5, depth)
+    point = (x, y, depth)
     normal = [(p - (start + along * (end - start))) * inverse for p, start, end in zip(point, a, b)]
     turn = scene.rotation.flatten(0, 1).flatten(1).index_select(0, figure).unbind(1)
     body_normal = [turn[k] * normal[0] + turn[3 + k] * normal[1] + turn[6 + k] * normal[2] for k in range(3)]

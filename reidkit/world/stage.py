@@ -16,7 +16,7 @@ from reidkit.world.renderer import Rendering, Scene, render
 from reidkit.world.settings import WorldSettings
 
 PATTERNS = ("plain", "stripes", "bars", "checks", "logo", "block", "open")
-SUPERSAMPLE = 2
+RAYS = 2  # a pixel
 FILLS = 0.90  # share of an exact box's height that a person takes
 _TIGHTS: Colour = (0.15, 0.14, 0.17)
 
@@ -123,12 +123,9 @@ def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings
     hidden = cut = 0.0
     if shot.person:
         rendering, cut = _figures(shot, cast, camera, settings, scale, foot)
-        cover = (rendering.part[0] >= 0).numpy()
-        colour = rendering.colour[0].numpy()
-        alpha = _mean(cover[..., None].astype(np.float32))
-        picture = picture * (1 - alpha) + _mean(colour)
-        own = (rendering.layer[0] == 0).numpy()
-        hidden = _hidden_by_person(rendering, own)
+        alpha = _mean((rendering.part[0] >= 0).float()).numpy()[..., None]
+        picture = picture * (1 - alpha) + _mean(rendering.colour[0]).numpy()
+        hidden = _hidden_by_person(rendering.layer[0, :, 0].numpy())
     before = picture.copy() if shot.occluder in ("post", "box") else None
     if before is not None:
         _obstacle(picture, shot, camera, foot, scale)
@@ -145,31 +142,30 @@ def _figures(
     """The person of the picture and, when one comes by, the passer-by; and the share of the body outside the box."""
     person = cast.people[shot.person - 1]
     body = pose(person, shot.phase)
-    fine = SUPERSAMPLE
-    placed = place(body, shot.yaw, camera, fine * scale, (fine * foot[0], fine * foot[1]))
+    placed = place(body, shot.yaw, camera, scale, foot)
     figures = [(0, 0, person, body, placed)]
     if shot.occluder == "passer-by":
         others = [i for i in range(len(cast.people)) if i != shot.person - 1]
         other = cast.people[others[shot.passer % len(others)]]
         step = pose(other, shot.phase + 1.7)
         side = 0.24 + 0.12 * abs(shot.occluder_x)
-        beside = (fine * (foot[0] + np.sign(shot.occluder_x) * side * scale), fine * (foot[1] + 0.05 * scale))
-        figures.append((0, 1, other, step, place(step, shot.yaw + 2.5, camera, 1.06 * fine * scale, beside, nearer=0.5)))
-    height, width = fine * settings.height, fine * settings.width
+        beside = (foot[0] + np.sign(shot.occluder_x) * side * scale, foot[1] + 0.05 * scale)
+        figures.append((0, 1, other, step, place(step, shot.yaw + 2.5, camera, 1.06 * scale, beside, nearer=0.5)))
+    height, width = settings.height, settings.width
     scene = build_scene(figures, camera.light[None], np.array([camera.ambient]))
     middle = 0.5 * (placed.start + placed.end)
     weight = placed.radius.mean(1) * (np.linalg.norm(placed.end - placed.start, axis=1) + placed.radius.mean(1))
     outside = (middle[:, 0] < 0) | (middle[:, 0] > width) | (middle[:, 1] < 0) | (middle[:, 1] > height)
-    return render(scene, height, width), float((weight * outside).sum() / weight.sum())
+    return render(scene, height, width, RAYS), float((weight * outside).sum() / weight.sum())
 
 
-def _hidden_by_person(rendering: Rendering, own: np.ndarray) -> float:
-    """Rough share of the person behind a passer-by: the other's pixels inside the person's bounding box."""
-    if not own.any() or not bool((rendering.layer == 1).any()):
+def _hidden_by_person(layer: np.ndarray) -> float:
+    """Rough share of the person behind a passer-by: the other's pixels inside the person's bounding box; `layer` (H, W)."""
+    if not (layer == 0).any() or not (layer == 1).any():
         return 0.0
-    rows, columns = np.nonzero(own)
-    inside = rendering.layer[0].numpy()[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return float((inside == 1).sum() / max(((inside == 1) | (inside == 0)).sum(), 1))
+    rows, columns = np.nonzero(layer == 0)
+    inside = layer[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return float((inside == 1).sum() / (inside >= 0).sum())
 
 
 def _ground(shot: Shot, camera: Camera, settings: WorldSettings) -> np.ndarray:
@@ -214,9 +210,9 @@ def _obstacle(picture: np.ndarray, shot: Shot, camera: Camera, foot: tuple[float
         picture[top:, left:right] = colour * shade
 
 
-def _mean(fine: np.ndarray) -> np.ndarray:
-    """Means of 2 x 2 pixels, float32 (2H, 2W, C) to (H, W, C)."""
-    return (fine[0::2, 0::2] + fine[1::2, 0::2] + fine[0::2, 1::2] + fine[1::2, 1::2]) * np.float32(0.25)
+def _mean(rays: torch.Tensor) -> torch.Tensor:
+    """Mean over the rays of a pixel, (H, S, W, ...) to (H, W, ...), added in a fixed order."""
+    return sum(rays.unbind(1)[1:], rays[:, 0]) / rays.shape[1]
 
 
 def shot_seed(seed: int, settings: WorldSettings, path: str) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +58,11 @@ def to_folder(
         partial.chmod(0o755)
         if out.exists():
             out.rmdir()
-        os.replace(partial, out)
+        partial.replace(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return replace(make_records(frame, root=out, name=name), name=name)
+    return make_records(frame, root=out, name=name)
 
 
 def _with_truth(frame: pd.DataFrame, truth: list[tuple[float, float]]) -> pd.DataFrame:

@@ -1,0 +1,77 @@
+# Two commands make what they need and say in one line where the results are: `make run` and `make test`.
+# They want Python 3.11 or newer (PYTHON=python3.12 names another one) and nothing else.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+JOBS ?= 2
+OMNIGLOT ?= $(firstword $(wildcard data/omniglot ../shared/data/omniglot))
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+REIDKIT := $(BIN)/reidkit
+ARCHIVES := $(if $(OMNIGLOT),$(wildcard $(OMNIGLOT)/*.zip))
+TIDY := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: help run demo test lint lab sync lock install clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run    every notebook at profile smoke (minutes on two cores, no GPU, no network once installed)"
+	@echo "make demo   every notebook at profile demo, with figures that mean something"
+	@echo "make lab    JupyterLab at the first lesson"
+	@echo "make test   the tests"
+	@echo "make lint   style, types, import arrows;   make sync   pair notebooks with their .py;   make lock   renew requirements.lock"
+
+run: $(STAMP)
+	$(call execute,smoke)
+
+demo: $(STAMP)
+	$(call execute,demo)
+
+# Worlds and, where its archives lie, Omniglot first; then the notebooks, whose table and index end the run.
+define execute
+	$(REIDKIT) data worlds --profile $(1)
+	@if [ -n "$(ARCHIVES)" ] && [ ! -d .cache/omniglot ]; then \
+	  $(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/omniglot; fi
+	$(REIDKIT) run --profile $(1) --out runs/$(1)
+endef
+
+test: $(STAMP) lint
+	@mkdir -p artifacts
+	@$(TIDY) OMNIGLOT="$(OMNIGLOT)" $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 10 --junitxml artifacts/tests.xml \
+	  && echo "make test: all passed; results in artifacts/tests.xml" \
+	  || { echo "make test: failed; results in artifacts/tests.xml"; exit 1; }
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+sync: $(STAMP)
+	$(BIN)/jupytext --sync notebooks/*.ipynb
+
+lock: $(STAMP)
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+install: $(STAMP)
+
+# The lock only constrains, so that it serves every platform: what a platform does not need is not installed.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "This Python cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV): some minutes and 6 GB, once."
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .cache runs artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

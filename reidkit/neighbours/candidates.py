@@ -1,0 +1,128 @@
+"""From candidates to proven neighbours: exact ranking, and what to do where the proof fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reidkit.neighbours.rows import on_grid
+from reidkit.neighbours.threads import in_threads, row_ranges
+
+SPARE = 34
+EXACT_ROWS, EXACT_COLUMNS = 64, 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """A shortlist for each query.
+
+    Attributes:
+        values: (Q, m) approximate similarities, descending; float32, or the bits of bfloat16 as int16.
+        places: int32 (Q, m), rows of the database; -1 is empty.
+        margin: float64 (Q,), absolute part of how far an approximate similarity can be from the true one.
+        relative: the part in proportion to the value.
+    """
+
+    values: np.ndarray
+    places: np.ndarray
+    margin: np.ndarray
+    relative: float
+
+    def floats(self, rows: np.ndarray) -> np.ndarray:
+        """float32 values of some rows."""
+        values = self.values[rows]
+        return values if values.dtype == np.float32 else (values.astype(np.int32) << 16).view(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The k nearest rows of each query, proven.
+
+    Attributes:
+        similarity: float64 (Q, k), descending, on the grid of `reidkit.neighbours.rows.on_grid`.
+        index: int32 (Q, k), ties by index. Of a set searched in itself, the image itself stands first.
+        farthest: int32 (Q,) the most dissimilar row, or None when it was not asked for.
+        redone: rows for which the shortlist proved nothing and every similarity was computed.
+    """
+
+    similarity: np.ndarray
+    index: np.ndarray
+    farthest: np.ndarray | None = None
+    redone: int = 0
+
+
+def rounding_margin(
+    queries: np.ndarray, database: np.ndarray, lost: np.ndarray | None = None, other_lost: np.ndarray | None = None
+) -> np.ndarray:
+    """float64 (Q,): bound on |float32 product of rounded rows - true product| for any row of the database.
+
+    With residuals of norm e: Cauchy-Schwarz gives e_i |y| + |x| e_j + e_i e_j; a float32 sum of D terms adds D 2^-24 |x| |y|.
+    """
+    norm, largest = _norms(queries), float(_norms(database).max())
+    margin = norm * largest * queries.shape[1] * 2.0**-23
+    if lost is not None and other_lost is not None:
+        worst = float(other_lost.max())
+        margin += lost * largest + norm * worst + lost * worst
+    return margin
+
+
+def prove(queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates) -> Neighbours:
+    """Rank the candidates exactly; where something left out could belong to the k nearest, look at everything.
+
+    Args:
+        queries: float32 (Q, D).
+        database: float32 (G, D), or None for the queries themselves, each first in its own list.
+        k: how many, at most G.
+        found: at least k candidates for each query (k - 1 without a database), where there are so many.
+    """
+    from reidkit.neighbours.kernels import rank_exactly
+
+    own, other = database is None, queries if database is None else database
+    similarity, index = np.empty((len(queries), k)), np.empty((len(queries), k), np.int32)
+    proven = np.zeros(len(queries), bool)
+
+    def work(piece: tuple[int, int]) -> None:
+        rows = np.arange(*piece)
+        values = found.floats(rows)
+        margin = found.margin[rows] + found.relative * np.abs(values[:, 0])
+        rank_exactly(queries, other, rows, own, values, found.places[rows], margin, k, similarity, index, proven)
+
+    if found.places.shape[1]:
+        in_threads(work, row_ranges(len(queries), 1024))
+    if found.places.shape[1] == len(other) - own:
+        proven |= (found.places >= 0).all(axis=1)
+    again = np.flatnonzero(~proven)
+    if len(again):
+        similarity[again], index[again] = exact_rows(queries, database, again, k)
+    return Neighbours(similarity, index, redone=len(again))
+
+
+def exact_rows(queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest of some queries from all float64 similarities, a few rows and columns at a time."""
+    pieces = [rows[start : start + EXACT_ROWS] for start in range(0, len(rows), EXACT_ROWS)]
+    parts = in_threads(lambda piece: _exact(queries, database, piece, k), pieces)
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _exact(queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    from reidkit.neighbours.kernels import keep_rows
+
+    own, other = database is None, queries if database is None else database
+    values, places = np.full((len(rows), k), -np.inf), np.full((len(rows), k), -1, np.int32)
+    wide = queries[rows].astype(np.float64)
+    for start in range(0, len(other), EXACT_COLUMNS):
+        scores = on_grid(wide @ other[start : start + EXACT_COLUMNS].astype(np.float64).T)
+        if own:
+            mine = np.flatnonzero((rows >= start) & (rows < start + scores.shape[1]))
+            scores[mine, rows[mine] - start] = np.finfo(float).max
+        keep_rows(scores, values, places, 0, start)
+    if own:
+        values[:, 0] = on_grid((wide**2).sum(axis=1))
+    return values, places
+
+
+def _norms(rows: np.ndarray) -> np.ndarray:
+    """float64 (N,) L2 norms, block by block."""
+    parts = [np.sqrt(np.einsum("nd,nd->n", p, p, dtype=np.float64)) for p in (rows[s : s + 4096] for s in range(0, len(rows), 4096))]
+    return np.concatenate(parts)

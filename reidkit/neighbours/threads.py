@@ -1,0 +1,72 @@
+"""A few Python threads that each run compiled code of their own.
+
+Compiled kernels and matrix products release the interpreter lock. One thread a core, each with products of its own, needs
+no barrier: on a machine that others use as well, no core waits for the slowest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+
+from reidkit.compute import threads
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def in_threads(work: Callable[[Task], Result], tasks: Iterable[Task], *, most: int | None = None) -> list[Result]:
+    """``[work(task) for task in tasks]`` on all usable cores (or on `most`); results in the order of the tasks.
+
+    Tasks are taken one by one, so a long list of them costs no memory. The first error stops all threads and is raised.
+    """
+    queue, lock, results = enumerate(tasks), Lock(), dict[int, Result]()
+    failed: list[BaseException] = []
+
+    def loop() -> None:
+        while not failed:
+            with lock:
+                place, task = next(queue, (-1, None))
+            if place < 0:
+                return
+            try:
+                results[place] = work(task)  # type: ignore[arg-type]
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+    workers = min(threads(), most or threads())
+    if workers <= 1:
+        return [work(task) for _, task in queue]
+    with _torch_on_one_core(), ThreadPoolExecutor(workers, initializer=_one_core) as pool:
+        for future in [pool.submit(loop) for _ in range(workers)]:
+            future.result()
+    return [results[place] for place in range(len(results))]
+
+
+def row_ranges(rows: int, at_most: int = 4096) -> list[tuple[int, int]]:
+    """(start, stop) of consecutive pieces, several for each thread, none longer than `at_most`."""
+    length = max(1, min(at_most, -(-rows // (4 * threads()))))
+    return [(start, min(start + length, rows)) for start in range(0, rows, length)]
+
+
+def _one_core() -> None:
+    """In a worker: its matrix products stay on its own core (the setting belongs to the thread)."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@contextmanager
+def _torch_on_one_core() -> Iterator[None]:
+    """torch also keeps the last number of threads for threads yet to come: put it back afterwards."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else 0
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(before)
