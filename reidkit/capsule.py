@@ -46,7 +46,9 @@ class Capsule:
         meta = capsule._json("meta.json")
         if meta is None or meta.get("format") != FORMAT:
             raise CapsuleError(
-                f"{folder} is not a run capsule.", rule=f"A capsule holds meta.json of format {FORMAT!r}.", action="Check the path."
+                f"{folder} is not a run capsule.",
+                rule=f"A capsule holds meta.json of format {FORMAT!r}.",
+                action="Check the path.",
             )
         if meta["version"] > VERSION:
             raise CapsuleError(
@@ -124,7 +126,9 @@ class Capsule:
         try:
             return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         except ValueError as error:
-            raise CapsuleError(f"{path} is damaged: {error}", rule="It is a JSON file.", action="Run again into a new folder.") from error
+            raise CapsuleError(
+                f"{path} is damaged: {error}", rule="It is a JSON file.", action="Run again into a new folder."
+            ) from error
 
 
 class CapsuleWriter(Capsule):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.errors import ReidkitError
+from reidkit.threads import threads as threads
 
 PRECISIONS = ("float32", "bf16")
 
@@ -82,18 +82,6 @@ def derive_seed(*parts: int | str) -> int:
     """A 32-bit seed from numbers and words; equal parts give equal seeds in every process and on every machine."""
     words = [part if isinstance(part, int) else int.from_bytes(part.encode(), "big") % (2**61 - 1) for part in parts]
     return int(np.random.SeedSequence([abs(word) for word in words]).generate_state(1)[0])
-
-
-def threads() -> int:
-    """Threads that numeric libraries may use here: ``OMP_NUM_THREADS`` when set, else the number of usable cores."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return (
-        int(asked)
-        if asked.isdigit() and int(asked) > 0
-        else len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
 
 
 def describe_device() -> str:

@@ -32,6 +32,7 @@ class Batch:
         label: int64 (B,) or (B, P) pseudo-labels, never -1.
         camera: int64 (B,), camera index 0..C-1.
         companion: a batch of the second domain, when the run has one; its label is -1 where none is known.
+        others: one batch more for each further label view in `Method.draw_by`.
     """
 
     views: tuple[Tensor, ...]
@@ -39,12 +40,14 @@ class Batch:
     label: Tensor
     camera: Tensor
     companion: Batch | None = None
+    others: tuple[Batch, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on `device`."""
         companion = self.companion.to(device) if self.companion is not None else None
+        others = tuple(other.to(device) for other in self.others)
         moved = {name: getattr(self, name).to(device) for name in ("index", "label", "camera")}
-        return replace(self, views=tuple(view.to(device) for view in self.views), companion=companion, **moved)
+        return replace(self, views=tuple(view.to(device) for view in self.views), companion=companion, others=others, **moved)
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,26 @@ class Loss:
         total: scalar with gradient.
         terms: name -> (weight, value); total is the sum of weight times value.
         keep: detached tensors made on the way, so that `after_step` need not run the network again.
+        taps: features with gradient, by name, so that a method that wraps this one can add a loss on them.
     """
 
     total: Tensor
     terms: dict[str, tuple[float, Tensor]]
     keep: dict[str, Tensor] = field(default_factory=dict)
+    taps: dict[str, Tensor] = field(default_factory=dict)
 
     def keeping(self, **tensors: Tensor) -> Loss:
         """The same loss with detached tensors for `Method.after_step`."""
         return replace(self, keep=self.keep | {name: tensor.detach() for name, tensor in tensors.items()})
+
+    def tapping(self, **tensors: Tensor) -> Loss:
+        """The same loss with features that a wrapping method may add a loss on."""
+        return replace(self, taps=self.taps | tensors)
+
+
+def frozen_eps() -> Tensor:
+    """A buffer for the radius of the first clustering; NaN until there was one."""
+    return torch.tensor(float("nan"), dtype=torch.float64)
 
 
 def weigh(**terms: tuple[float, Tensor]) -> Loss:
@@ -80,12 +94,15 @@ class Method(nn.Module, ABC):
     Being a module, its teachers, memories and heads are parameters and buffers: checkpoint, resume and device come for
     free. Teachers have ``requires_grad=False``.
 
-    Class attributes:
+    Attributes, of the class or of one instance:
         paper: title and year of the source.
         views: augmentations a batch carries, by name (see `reidkit.images.views`).
         draw: which images meet in a batch, by name (see `reidkit.images.samplers`).
+        draw_by: label views whose clusters meet in a batch; a step has one batch for each (LF2 draws by three).
+        parts: how many features of equal length stand side by side in what `embed` returns.
+        flip: whether the mirrored image's feature is added when features are extracted.
         trains_on: ``"target"`` (blind; labels come from `prepare_epoch`) or ``"source"`` (labels were handed in).
-        clusters: whether `prepare_epoch` needs the features of the training images.
+        clusters: whether `prepare_epoch` needs the features of the training images (else it gets features without columns).
         companion_features: whether it needs those of the second domain as well.
     """
 
@@ -93,18 +110,25 @@ class Method(nn.Module, ABC):
     lesson: ClassVar[str] = ""
     views: tuple[str, ...] = ("strong",)
     draw: str = "identity"
+    draw_by: tuple[int, ...] = (0,)
+    parts: int = 1
+    flip: bool = False
     trains_on: ClassVar[str] = "target"
     clusters: ClassVar[bool] = True
-    companion_features: ClassVar[bool] = False
+    companion_features: bool = False
 
     recipe: Any
 
     @abstractmethod
     def embed(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, D): what is clustered, evaluated and exported (not normalised)."""
+        """(B, 3, H, W) -> (B, D): what is clustered and exported (not normalised)."""
+
+    def embed_test(self, images: Tensor) -> Tensor:
+        """What is evaluated; the same as what is clustered unless a method says otherwise."""
+        return self.embed(images)
 
     @abstractmethod
-    def prepare_epoch(self, features: Features | None, epoch: int, companion: Features | None = None) -> PseudoLabels:
+    def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         """The clustering half: labels for this epoch; heads and memories are made anew here."""
 
     @abstractmethod
@@ -115,7 +139,10 @@ class Method(nn.Module, ABC):
         """What follows the optimiser: teachers and memories move here, and only here."""
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Loss]]:
-        """(player, loss) pairs, each followed by that player's optimiser; adversaries yield several."""
+        """(player, loss) pairs, each followed by that player's optimiser; adversaries yield several.
+
+        Players joined by a plus sign (``"model+judge"``) step on the same loss, each with its own optimiser.
+        """
         yield "model", self.loss(batch)
 
     def players(self) -> dict[str, list[nn.Parameter]]:

@@ -50,14 +50,13 @@ class Profile:
     weights: str | None = None
 
 
-_FAST = {"identities": 8, "instances": 4, "warmup_epochs": 2, "warmup_factor": 0.1}
 PROFILES = {
     "smoke": Profile(
         "smoke",
         "XS",
         (64, 32),
         "tiny",
-        source=Schedule(epochs=3, steps=15, size=(64, 32), judge_every=3, **_FAST),
+        source=Schedule(epochs=3, steps=15, identities=8, size=(64, 32), judge_every=3, warmup_epochs=1, warmup_factor=0.1),
         target=Schedule(epochs=2, steps=8, identities=8, size=(64, 32)),
     ),
     "demo": Profile(
@@ -65,7 +64,16 @@ PROFILES = {
         "S",
         (128, 64),
         "tiny",
-        source=Schedule(epochs=10, steps=40, size=(128, 64), judge_every=10, milestones=(7,), identities=16, warmup_epochs=2, warmup_factor=0.1),
+        source=Schedule(
+            epochs=10,
+            steps=40,
+            size=(128, 64),
+            judge_every=10,
+            milestones=(7,),
+            identities=16,
+            warmup_epochs=2,
+            warmup_factor=0.1,
+        ),
         target=Schedule(epochs=4, steps=40, size=(128, 64)),
         seeds=3,
     ),
@@ -85,7 +93,9 @@ PROFILES = {
 def profile(name: str) -> Profile:
     """The profile of that name: ``smoke`` (seconds), ``demo`` (a laptop, minutes) or ``full`` (a GPU)."""
     if name not in PROFILES:
-        raise RunnerError(f"No profile is called {name!r}.", rule=f"Profiles: {tuple(PROFILES)}.", action=nearest_name(name, PROFILES))
+        raise RunnerError(
+            f"No profile is called {name!r}.", rule=f"Profiles: {tuple(PROFILES)}.", action=nearest_name(name, PROFILES)
+        )
     return PROFILES[name]
 
 
@@ -118,7 +128,9 @@ def stage(kind: str, made_from: dict[str, Any], make: Callable[[Path], object]) 
 def code_fingerprint() -> str:
     """A hash of the source of the rooms that make stages."""
     here = Path(__file__).parent
-    files = [path for name in MADE_BY for path in ([here / name] if name.endswith(".py") else sorted((here / name).rglob("*.py")))]
+    files = [
+        path for name in MADE_BY for path in ([here / name] if name.endswith(".py") else sorted((here / name).rglob("*.py")))
+    ]
     return fingerprint([[str(path.relative_to(here)), sha256(path)] for path in files])
 
 
@@ -136,7 +148,9 @@ def shared_world(profile_name: str, preset: str, seed: int = 0) -> Records:
     return replace(load(folder / "world"), name=preset)
 
 
-def pretrained(profile_name: str, preset: str, seed: int = 0, *, recipe: str = "bot-without-centres", progress: bool = True) -> Embedder:
+def pretrained(
+    profile_name: str, preset: str, seed: int = 0, *, recipe: str = "bot-without-centres", progress: bool = True
+) -> Embedder:
     """A network trained with the identities of the synthetic world `preset`."""
     wanted = profile(profile_name)
     made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "recipe": recipe}
@@ -151,4 +165,6 @@ def pretrained(profile_name: str, preset: str, seed: int = 0, *, recipe: str = "
         fit(method(), records.train, schedule=wanted.source, out=folder / "run", seed=seed, judge=judge, progress=progress)
 
     folder = stage("pretrained", made_from, make)
-    return load_model(folder / "run", method()).embedder
+    trained = method()
+    load_model(folder / "run", trained)
+    return trained.embedder

@@ -39,7 +39,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
     def save(partial: Path) -> None:
         with partial.open("wb") as handle:
-            np.savez_compressed(handle, **{name: np.asarray(array) for name, array in arrays.items()})
+            np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
 
     return write_atomically(path, save)
 

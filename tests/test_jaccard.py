@@ -206,7 +206,9 @@ def feature_sets(draw):
         x = rng.integers(0, 2, (rows, 4)).astype(np.float32)
         x[x.sum(1) == 0] = 1
         return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    x = unit_rows(rng, rows, draw(st.sampled_from([2, 8, 40])), duplicates=8 * (kind == "duplicated"), cameras=3 if kind == "camera" else 1)
+    x = unit_rows(
+        rng, rows, draw(st.sampled_from([2, 8, 40])), duplicates=8 * (kind == "duplicated"), cameras=3 if kind == "camera" else 1
+    )
     if kind == "many copies":
         x[: rows // 2 + 1] = x[0]
     return x

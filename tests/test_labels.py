@@ -12,9 +12,10 @@ from scipy import sparse
 from sklearn.cluster import DBSCAN, KMeans
 
 from reidkit.errors import LabelsError
-from reidkit.jaccard import JaccardGraph, jaccard_graph
+from reidkit.jaccard import JaccardGraph, jaccard_graph, mix_source
 from reidkit.labels import (
     PseudoLabels,
+    all_eps,
     centroids,
     dbscan,
     eps_from_closest_pairs,
@@ -54,6 +55,38 @@ def test_dbscan_is_scikit_learns(dense, eps, min_samples):
     assert labels.dtype == np.int64
     assert labels.tolist() == wanted.tolist()
     assert dbscan(dense, eps, min_samples).tolist() == wanted.tolist()
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs(), st.sampled_from([1, 2, 3, 4, 9]))
+def test_all_eps_is_dbscan_at_every_eps(dense, min_samples):
+    """At every distance that occurs, just below it, and between: labels, cluster counts and outlier counts."""
+    graph = as_graph(dense)
+    every = all_eps(graph, min_samples)
+    values = np.unique(dense[(dense > 0) & (dense < 1)])[:12]
+    below = np.nextafter(values, np.float32(0), dtype=np.float32)
+    radii = [float(eps) for eps in (*values, *below, 0.05, 0.5, 0.97) if eps > 0]
+    for eps in radii:
+        labels = every.labels(eps)
+        assert labels.tolist() == dbscan(graph, eps, min_samples).tolist()
+        assert every.clusters(eps) == labels.max() + 1
+        assert every.outliers(eps) == (labels == -1).sum()
+    curve = every.curve(sorted(radii))
+    assert curve.clusters.tolist() == [dbscan(graph, eps, min_samples).max() + 1 for eps in sorted(radii)]
+
+
+def test_all_eps_of_a_real_graph():
+    """With and without a bound on the stored pairs, and on a graph with a source term; beyond the limit it refuses."""
+    rng = np.random.default_rng(0)
+    x = unit(rng.normal(size=(12, 10))[rng.integers(0, 12, 150)] + 0.5 * rng.normal(size=(150, 10))).astype(np.float32)
+    whole = jaccard_graph(x, k1=10)
+    mixed = mix_source(whole, rng.random(150), 0.2)
+    for graph, eps in ((whole, 0.9), (jaccard_graph(x, k1=10, max_distance=0.6), 0.6), (mixed, 0.7)):
+        every = all_eps(graph)
+        for radius in np.linspace(0.05, eps, 23):
+            assert every.labels(float(radius)).tolist() == dbscan(graph, float(radius)).tolist()
+        with pytest.raises(LabelsError, match="decides radii"):
+            every.labels(1.0)
 
 
 def test_chk_0_4():

@@ -1,12 +1,18 @@
 """`nearest` against a float64 sort: every back end, ties, duplicates, odd sizes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.errors import LabelsError
-from reidkit.neighbours import BACKENDS, checked_rows, nearest
+from reidkit.neighbours import BACKENDS, backends, checked_rows, nearest, neighbour_lists
+from reidkit.neighbours.candidates import Candidates, prove
+from reidkit.threads import in_threads
+from reidkit.neighbours.tiles import candidates_from_tiles, ordered_bits
 
 CPU_BACKENDS = [name for name in BACKENDS if "gpu" not in name]
 
@@ -73,6 +79,74 @@ def test_rows_need_not_have_length_one():
     database = (rng.normal(size=(90, 7)) * rng.uniform(0.1, 30, (90, 1))).astype(np.float32)
     _, index = nearest(database[:10], database, 9)
     assert index.tolist() == oracle(database[:10], database, 9).tolist()
+
+
+def on_a_device(queries, database, m, m_far):
+    """The path of a GPU, run on the CPU."""
+    return backends.torch_gpu(queries, database, m, m_far, device="cpu")
+
+
+FINDERS = {
+    "bf16": partial(candidates_from_tiles, engine="bf16"),
+    "float32": partial(candidates_from_tiles, engine="float32"),
+    "device": on_a_device,
+    "faiss": backends.faiss_cpu,
+}
+
+
+@pytest.mark.parametrize("finder", FINDERS)
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 40, 700]), st.sampled_from([3, 16, 1100]), st.sampled_from([0, 90]))
+def test_lists_of_a_set_in_itself(finder, seed, images, columns, copies):
+    """Itself first, then the nearest; and the farthest row. Whatever found the candidates, the proof makes it exact."""
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(rng, images, columns)
+    rows[rng.integers(0, images, copies)] = rows[0]
+    k = min(12, images)
+    found = FINDERS[finder](rows, None, min(k + 20, images - 1), min(10, images - 1))
+    lists, wanted = prove(rows, None, k, *found), neighbour_lists(rows, k, backend="numpy")
+    assert lists.index[:, 0].tolist() == list(range(images))
+    assert lists.index.tolist() == wanted.index.tolist()
+    np.testing.assert_allclose(lists.similarity, wanted.similarity, atol=2**-39)
+    least = np.round(rows.astype(float) @ rows.T.astype(float) * 2**40)
+    np.fill_diagonal(least, np.inf)
+    assert lists.farthest.tolist() == least.argmin(axis=1).tolist()
+
+
+def test_the_proof_fails_when_a_candidate_was_missed():
+    """Shortlists from which the best candidate was struck: those rows are searched in full, and come out right."""
+    rng = np.random.default_rng(0)
+    rows = unit_rows(rng, 300, 24)
+    near, _ = candidates_from_tiles(rows, None, 20)
+    short = Candidates(near.values[:, :9], near.places[:, :9], near.margin, near.relative)
+    assert prove(rows, None, 10, short).redone == 300
+    wanted = neighbour_lists(rows, 10, backend="numpy")
+    assert prove(rows, None, 10, short).index.tolist() == wanted.index.tolist()
+
+
+def test_bfloat16_bits_are_ordered_as_their_numbers():
+    numbers = torch.tensor([-3.0, -1.5, -1e-3, -0.0, 0.0, 1e-3, 1.0, 70.0]).bfloat16()
+    keys = ordered_bits(numbers.view(torch.int16).numpy())
+    assert (np.diff(keys.astype(int)) > 0).all()
+    assert (ordered_bits(keys) == numbers.view(torch.int16).numpy()).all()
+
+
+def test_threads_change_nothing(monkeypatch):
+    rows = unit_rows(np.random.default_rng(2), 900, 20)
+    results = []
+    for cores in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", cores)
+        results.append(neighbour_lists(rows, 15, farthest=True))
+    assert results[0].index.tolist() == results[1].index.tolist()
+    assert results[0].similarity.tolist() == results[1].similarity.tolist()
+    assert results[0].farthest.tolist() == results[1].farthest.tolist()
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda task: 1 // task, iter([1, 2, 0, 3]))
+    assert in_threads(lambda task: task * task, range(100)) == [task * task for task in range(100)]
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,6 @@ def record(**changes):
     } | changes
 
 
-def page(tmp_path, notebook, **changes) -> str:
-    return notebook_page(notebook, record(**changes), tmp_path / "01_task.ipynb")
-
-
 def assert_inert(html: str) -> Elements:
     """Nothing runs and nothing is fetched."""
     elements = Elements(html)
@@ -79,7 +75,7 @@ def test_a_page_shows_text_figures_and_tables_without_a_script(tmp_path):
         ),
         nbformat.v4.new_output("display_data", data={"application/javascript": "bad()", "text/plain": "a script"}),
     ]
-    html = page(tmp_path, notebook)
+    html = notebook_page(notebook, record(), tmp_path / "01_task.ipynb")
     elements = assert_inert(html)
     assert [attrs["src"] for attrs in elements.named("img")] == [f"data:image/png;base64,{PIXEL}"]
     assert len(elements.named("math")) == 2 and elements.named("details") and elements.named("h1")
@@ -93,7 +89,8 @@ def test_what_comes_from_outside_is_escaped(tmp_path):
         nbformat.v4.new_output("error", ename="ValueError", evalue=HOSTILE, traceback=[HOSTILE]),
         nbformat.v4.new_output("stream", text=HOSTILE),
     ]
-    html = page(tmp_path, notebook, reason=HOSTILE, warnings=[HOSTILE], notebook=HOSTILE, verdict="failed")
+    hostile = record(reason=HOSTILE, warnings=[HOSTILE], notebook=HOSTILE, verdict="failed")
+    html = notebook_page(notebook, hostile, tmp_path / "01_task.ipynb")
     assert_inert(html)
     assert "&lt;script&gt;alert(1)" in html
 
@@ -137,10 +134,10 @@ def test_formulas_become_mathml_with_their_source_as_alternative(latex):
     assert "\\" not in "".join(math.itertext())
 
 
-@pytest.mark.parametrize("latex", [r"\frac{1", r"\unknowncommand{x}", r"\text{a < b}"])
+@pytest.mark.parametrize("latex", [r"\left( x", r"\unknowncommand{x}", r"\text{a < b}"])
 def test_a_formula_that_cannot_be_converted_stands_as_escaped_source(latex):
     html = to_mathml(latex)
-    assert html.startswith('<code class="latex">') and "<b" not in html.replace("<b>", "")
+    assert html.startswith('<code class="latex">') and html.count("<") == 2
 
 
 def test_the_table_has_a_column_of_figures_or_reasons():

@@ -19,7 +19,7 @@ def executed(*cells: str, markdown: str = "# Title"):
     notebook = make_notebook(cells, markdown=markdown)
     for number, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
         cell.execution_count = number + 1
-        cell.metadata["papermill"] = {"status": "completed", "duration": 0.5}
+        cell.metadata["papermill"] = {"status": "completed", "duration": 0.5, "start_time": "2026-01-01T00:00:00+00:00"}
     return notebook
 
 
@@ -112,7 +112,7 @@ def test_what_the_kernel_caught_counts_once(tmp_path):
 def test_the_end_of_the_process_decides_before_the_file_does(tmp_path, status, stopped, expected):
     notebook = executed("train()", "2")
     notebook.cells[1].metadata["papermill"]["status"] = "running"
-    notebook.cells[2].metadata["papermill"]["status"] = "pending"
+    notebook.cells[2].metadata["papermill"]["start_time"] = None
     said = verdict(notebook, tmp_path, status, stopped, log="first\nNo space left on device")
     assert said.verdict == expected
     assert ("No space left" if status == 70 else "in cell 2 (`train()`)") in said.reason

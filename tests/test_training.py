@@ -72,7 +72,7 @@ def test_source_recipes_learn(bench: Bench, recipe: Recipe, neck: str, tmp_path:
     source = bench.source
     method = SourcePretraining(build_embedder("tiny", neck=neck), source.train.class_labels(), recipe)
     judge = judge_on(source, size=(32, 16))
-    before = judge(method.embed)["mean_ap"]
+    before = judge(method)["mean_ap"]
     schedule = replace(SCHEDULE, epochs=3, steps=15, judge_every=3)
     capsule = fit(method, source.train, schedule=schedule, out=tmp_path, judge=judge, progress=False)
     first, last = (capsule.losses.query("epoch == @e").groupby("term")["value"].mean() for e in (0, 2))
@@ -187,7 +187,7 @@ def test_a_checkpoint_is_never_unpickled(bench: Bench, tmp_path: Path) -> None:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "marker",))
 
-    method, capsule = trained(bench, ClusterAndFinetune, tmp_path / "run")
+    method, _ = trained(bench, ClusterAndFinetune, tmp_path / "run")
     folder = tmp_path / "run/checkpoints/epoch_001"
     torch.save({"model": Payload()}, folder / "optimisers.pt")
     note = json.loads((folder / "state.json").read_text())
@@ -248,7 +248,7 @@ def test_the_oracle_is_named_as_such(bench: Bench, tmp_path: Path) -> None:
 
     method = bench.build(ClusterAndFinetune)
     scripted = iter([0.9, 0.2])
-    judge = lambda embed: {"mean_ap": next(scripted)}  # noqa: E731
+    judge = lambda method: {"mean_ap": next(scripted)}  # noqa: E731
     fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, judge=judge, progress=False)
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["last"]["mean_ap"] == 0.2 and scores["last"]["epoch"] == 1

@@ -9,7 +9,14 @@ from reidkit.records import Records, make_records
 
 
 def toy_records(
-    *, people: int = 12, cameras: int = 3, shots: int = 2, test_people: int = 6, size: tuple[int, int] = (32, 16), tint: float = 0.15, seed: int = 0
+    *,
+    people: int = 12,
+    cameras: int = 3,
+    shots: int = 2,
+    test_people: int = 6,
+    size: tuple[int, int] = (32, 16),
+    tint: float = 0.15,
+    seed: int = 0,
 ) -> Records:
     """`shots` images of every person in every camera; the last `test_people` are query (first shot) and gallery."""
     rng = np.random.default_rng(seed)

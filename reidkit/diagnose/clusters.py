@@ -1,7 +1,7 @@
 """What is wrong with each cluster: exactly one status each, the first that applies.
 
 * ``too small``: fewer than `min_size` images.
-* ``merged``: two identities hold more than `merge_share` of it each, or none holds more than half.
+* ``merged``: identities other than its main one hold more than `merge_share` of its images of known identity.
 * ``single-camera``: one camera only, while other cameras saw its main identity too.
 * ``fragment``: its main identity has half of its images or more elsewhere.
 * ``clean``: none of these; ``unknown``: none of its images has a known identity.
@@ -42,7 +42,7 @@ def cluster_table(labelling: Labelling, *, min_size: int = 4, merge_share: float
 
     Args:
         min_size: images below which a cluster is too small to train on (4: the usual instances of an identity in a batch).
-        merge_share: share above which an identity counts as a second owner.
+        merge_share: share of other identities above which a cluster counts as merged.
     """
     inlier = labelling.inlier
     label, camera = labelling.label[inlier], labelling.camera[inlier]
@@ -59,19 +59,18 @@ def cluster_table(labelling: Labelling, *, min_size: int = 4, merge_share: float
     if labelling.identity is None:
         frame["status"] = np.select([small, single], ["too small", "single-camera"], "cross-camera")
         return frame
-    truth, shares, seen_by = _truth_columns(labelling, len(clusters))
-    merged = (shares > merge_share).groupby(level=0).sum().reindex(clusters, fill_value=0).to_numpy() > 1
+    truth, seen_by = _truth_columns(labelling, len(clusters))
     frame = frame.assign(**truth)
     frame["status"] = np.select(
-        [small, frame["judged"] == 0, merged | (frame["purity"] <= 0.5), single & (seen_by > 1), frame["recall"] <= 0.5],
+        [small, frame["judged"] == 0, frame["purity"] < 1 - merge_share - 1e-9, single & (seen_by > 1), frame["recall"] <= 0.5],
         ["too small", "unknown", "merged", "single-camera", "fragment"],
         "clean",
     )
     return frame
 
 
-def _truth_columns(labelling: Labelling, clusters: int) -> tuple[dict[str, np.ndarray | pd.Series], pd.Series, np.ndarray]:
-    """Columns that need the truth; each identity's share by cluster; cameras that saw the main identity."""
+def _truth_columns(labelling: Labelling, clusters: int) -> tuple[dict[str, np.ndarray | pd.Series], np.ndarray]:
+    """Columns that need the truth, and how many cameras that saw each main identity."""
     assert labelling.identity is not None
     known, both = labelling.known, labelling.known & labelling.inlier
     spread = cell_frame(cluster=labelling.label[both], identity=labelling.identity[both])
@@ -83,7 +82,6 @@ def _truth_columns(labelling: Labelling, clusters: int) -> tuple[dict[str, np.nd
     main = largest(spread, "cluster", "identity").reindex(np.arange(clusters))
     who = main["identity"].fillna(people).astype(np.int64).to_numpy()
     most = main["images"].to_numpy(np.float64)
-    shares = spread["images"] / judged[spread["cluster"]]
     columns = {
         "judged": judged,
         "identities": np.bincount(spread["cluster"], minlength=clusters),
@@ -91,7 +89,7 @@ def _truth_columns(labelling: Labelling, clusters: int) -> tuple[dict[str, np.nd
         "purity": most / np.maximum(judged, 1),
         "recall": most / np.maximum(total[who], 1),
     }
-    return columns, shares.set_axis(spread["cluster"]), seen_by[who]
+    return columns, seen_by[who]
 
 
 def _entropies(seen: pd.DataFrame, clusters: int) -> Float[np.ndarray, " k"]:

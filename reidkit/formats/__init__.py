@@ -6,7 +6,8 @@ import inspect
 from pathlib import Path
 
 from reidkit.errors import FormatError, nearest_name, shown
-from reidkit.formats import duke, folder, market, omniglot, table
+from reidkit.formats import cuhk03, duke, folder, market, mars, msmt17, omniglot, personx, table, two_views, unrealperson
+from reidkit.formats.counts import warn_of_counts
 from reidkit.formats.layout import Layout
 from reidkit.formats.listing import folders_in, names_in
 from reidkit.records import Records
@@ -14,7 +15,13 @@ from reidkit.records import Records
 __all__ = ["LAYOUTS", "Layout", "detect", "load", "omniglot"]
 
 # In the order of detection: the particular before the general.
-LAYOUTS: dict[str, Layout] = {module.LAYOUT.name: module.LAYOUT for module in (table, duke, market, omniglot, folder)}
+_ORDER: tuple[Layout, ...] = (
+    *(module.LAYOUT for module in (table, msmt17, mars, cuhk03, personx, unrealperson, duke, market)),
+    *two_views.LAYOUTS,
+    omniglot.LAYOUT,
+    folder.LAYOUT,
+)
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ORDER}
 MOST_CHILDREN = 50
 
 
@@ -22,7 +29,7 @@ def load(root: str | Path, layout: str = "auto", **options: object) -> Records:
     """Read a data set.
 
     Args:
-        root: its folder, or a CSV or Parquet table. With ``"auto"`` the folder may also be one level above.
+        root: its folder, or a CSV or Parquet table. The folder may also be one level above, when it holds no other set.
         layout: a name from `LAYOUTS`, or ``"auto"``.
         options: further arguments of the layout's own ``read``.
 
@@ -38,7 +45,7 @@ def load(root: str | Path, layout: str = "auto", **options: object) -> Records:
     if layout == "auto":
         chosen, root = detect(root)
     elif layout in LAYOUTS:
-        chosen = LAYOUTS[layout]
+        chosen, root = LAYOUTS[layout], _own_folder(root, LAYOUTS[layout])
     else:
         raise FormatError(
             f"No layout is called {layout!r}.", rule=f"Layouts are {', '.join(LAYOUTS)}.", action=nearest_name(layout, LAYOUTS)
@@ -51,7 +58,17 @@ def load(root: str | Path, layout: str = "auto", **options: object) -> Records:
             rule=f"Its options are {shown(known, 20) or 'none'}.",
             action=nearest_name(wrong[0], known) if known else "Leave it out.",
         )
-    return chosen.read(root, **options)
+    records = chosen.read(root, **options)
+    warn_of_counts(records)
+    return records
+
+
+def _own_folder(root: Path, layout: Layout) -> Path:
+    """`root`, or the only sub-folder that fits the layout where `root` itself does not."""
+    if layout.recognises(root) or not root.is_dir():
+        return root
+    fitting = [root / name for name in folders_in(root)[:MOST_CHILDREN] if layout.recognises(root / name)]
+    return fitting[0] if len(fitting) == 1 else root
 
 
 def detect(root: Path) -> tuple[Layout, Path]:

@@ -25,7 +25,7 @@ from filelock import FileLock
 from reidkit.errors import FormatError, shown
 from reidkit.formats.listing import inside
 
-STAMP = "archives.json"
+STAMP = ".archives.json"
 BLOCK = 1 << 20
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError)
 

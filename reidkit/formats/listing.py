@@ -57,10 +57,10 @@ class Parsed:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names in a folder in sorted order, without housekeeping files; a sub-folder's name ends with ``/``."""
+    """Names in a folder, sorted, without housekeeping; ``/`` follows a sub-folder, ``@`` what is neither folder nor file."""
     try:
         with os.scandir(folder) as entries:
-            found = [entry.name + "/" * entry.is_dir() for entry in entries if not is_housekeeping(entry.name)]
+            found = [entry.name + _kind(entry) for entry in entries if not is_housekeeping(entry.name)]
     except OSError as error:
         raise FormatError(
             f"{folder}: cannot be listed ({error.strerror or error}).",
@@ -70,9 +70,13 @@ def names_in(folder: Path) -> list[str]:
     return sorted(found)
 
 
+def _kind(entry: os.DirEntry[str]) -> str:
+    return "/" if entry.is_dir() else "" if entry.is_file() else "@"
+
+
 def files_in(folder: Path) -> list[str]:
     """Names of the files in a folder, sorted."""
-    return [name for name in names_in(folder) if not name.endswith("/")]
+    return [name for name in names_in(folder) if not name.endswith(("/", "@"))]
 
 
 def folders_in(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ import pandas as pd
 from reidkit.errors import FormatError, shown
 from reidkit.formats.archives import Limits, extract
 from reidkit.formats.layout import Layout, finish
-from reidkit.formats.listing import Parsed, compiled, folders_in, is_housekeeping, parse_folder
+from reidkit.formats.listing import Parsed, compiled, folders_in, parse_folder
 from reidkit.formats.splits import split_identities
 from reidkit.records import Records
 
@@ -57,7 +57,7 @@ def read(root: Path, *, train: float = 0.6, queries: int = 2, seed: int = 0) -> 
     """
     parsed = Parsed()
     for folder in _characters(root, DEPTH):
-        alphabet = folder.parent.name if folder.parent != root else root.name
+        alphabet = folder.parent.name
         parsed += parse_folder(root, folder, PATTERN, identity=f"{alphabet}/{folder.name.lower()}", alphabet=alphabet)
     parsed.checked(str(root), RULE)
     frame = _each_once(pd.DataFrame(parsed.rows), root)
@@ -65,15 +65,13 @@ def read(root: Path, *, train: float = 0.6, queries: int = 2, seed: int = 0) -> 
     return finish(frame.drop(columns="number"), root, "Omniglot", parsed.unparsed)
 
 
-def _characters(folder: Path, depth: int) -> list[Path]:
-    """Folders called characterNN at most `depth` levels below, sorted by path."""
-    found = []
+def _characters(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders called characterNN at most `depth` levels below, in order of their paths."""
     for name in folders_in(folder):
         if CHARACTER.fullmatch(name):
-            found.append(folder / name)
-        elif depth > 1 and not is_housekeeping(name):
-            found += _characters(folder / name, depth - 1)
-    return found
+            yield folder / name
+        elif depth > 1:
+            yield from _characters(folder / name, depth - 1)
 
 
 def _each_once(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -92,7 +90,7 @@ def _each_once(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def recognises(root: Path) -> bool:
-    return root.is_dir() and bool(_characters(root, 3))
+    return root.is_dir() and next(_characters(root, 3), None) is not None
 
 
 LAYOUT = Layout("omniglot", "Omniglot: characters as identities, drawers as cameras", recognises, read)

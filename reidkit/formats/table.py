@@ -13,6 +13,7 @@ from reidkit.formats.listing import refuse_outside
 from reidkit.records import Records, make_records
 
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+SEPARATORS = (",", ";", "\t", "|")
 
 
 def read(
@@ -32,23 +33,27 @@ def read(
         RecordsError: from the checks that all records go through.
     """
     base = Path(images) if images is not None else root.parent
-    frame = _frame(root)
-    frame = _renamed(frame, dict(columns or {}), root)
-    if "path" in frame and frame["path"].notna().all():
+    named = dict(columns or {})
+    frame = _renamed(_frame(root, named.get("path", "path")), named, root)
+    if frame["path"].notna().all():
         frame["path"] = [_relative(str(path), base) for path in frame["path"]]
         refuse_outside(frame["path"], str(root))
     return make_records(frame, root=base, name=root.stem, check_paths=check_paths)
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    """The table as it stands; a CSV's separator is found by itself, its text is UTF-8."""
+def _frame(path: Path, name: str) -> pd.DataFrame:
+    """The table as it stands, column `name` as text; in CSV only an empty field is missing, so that a person called NA stays."""
+    kind = SUFFIXES.get(path.suffix.lower(), "csv")
     try:
-        if SUFFIXES[path.suffix.lower()] == "parquet":
+        if kind == "parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
+        with path.open(encoding="utf-8-sig") as lines:
+            header = lines.readline()
+        separator = max(SEPARATORS, key=header.count)
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", keep_default_na=False, na_values=[""], dtype={name: str})
     except Exception as error:  # pandas, pyarrow and csv each raise their own
         raise FormatError(
-            f"{path}: cannot be read as {SUFFIXES[path.suffix.lower()]} ({error}).",
+            f"{path}: cannot be read as {kind} ({error}).",
             rule="A table is CSV in UTF-8 with a header line, or Parquet.",
             action="Export it again.",
         ) from error
@@ -65,7 +70,15 @@ def _renamed(frame: pd.DataFrame, columns: dict[str, str], path: Path) -> pd.Dat
             action=nearest_name(absent[0], map(str, frame.columns)),
         )
     clash = [ours for ours, theirs in columns.items() if ours in frame and ours != theirs]
-    return frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
+    frame = frame.drop(columns=clash).rename(columns={theirs: ours for ours, theirs in columns.items()})
+    for needed in ("path", "identity"):
+        if needed not in frame:
+            raise FormatError(
+                f"{path}: no column {needed!r}; found {shown(frame.columns, 12)}.",
+                rule="A table has the columns path and identity, and may have camera, split and others.",
+                action=f"Pass columns={{{needed!r}: <the name it has in the table>}}.",
+            )
+    return frame
 
 
 def _relative(path: str, base: Path) -> str:

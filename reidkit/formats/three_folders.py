@@ -26,10 +26,16 @@ def read_three_folders(root: Path, pattern: re.Pattern[str], *, name: str, rule:
     Raises:
         FormatError: a folder is absent, or too many names break the pattern.
     """
-    folders = {split: need_folder(root, folder) for split, folder in FOLDERS.items()}
+    parsed = parse_three_folders(root, root, pattern)
+    parsed.checked(str(root), rule)
+    return finish(with_nuisances(root, pd.DataFrame(parsed.rows)), root, name, parsed.unparsed)
+
+
+def parse_three_folders(root: Path, base: Path, pattern: re.Pattern[str], **constant: object) -> Parsed:
+    """Rows of the three folders below `base`, paths relative to `root`; `constant` columns have one value in every row."""
     parsed = Parsed()
-    for split, folder in folders.items():
-        part = parse_folder(root, folder, pattern, split=split)
+    for split, folder in {split: need_folder(base, name) for split, name in FOLDERS.items()}.items():
+        part = parse_folder(root, folder, pattern, split=split, **constant)
         nobody = [row["path"] for row in part.rows if split != "gallery" and row["identity"] <= DISTRACTOR]
         if nobody:
             raise FormatError(
@@ -40,8 +46,7 @@ def read_three_folders(root: Path, pattern: re.Pattern[str], *, name: str, rule:
         if not part.rows and not part.unparsed:
             raise FormatError(f"{folder}: no images.", rule="No split is empty.", action="Complete the extraction.")
         parsed += part
-    parsed.checked(str(root), rule)
-    return finish(with_nuisances(root, pd.DataFrame(parsed.rows)), root, name, parsed.unparsed)
+    return parsed
 
 
 def looks_like(root: Path, pattern: re.Pattern[str] | None) -> bool:

@@ -1,23 +1,73 @@
-"""`jaccard_graph`: features to the sparse graph."""
+"""`jaccard_graph`: from features to the sparse graph."""
 
 from __future__ import annotations
 
+import logging
+import time
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
-from reidkit.jaccard.dense import dense_jaccard
+from reidkit.jaccard.encoding import encodings, ranks
 from reidkit.jaccard.graph import JaccardGraph, checked_settings
+from reidkit.neighbours import checked_rows
+from reidkit.threads import in_threads, row_ranges
+
+logger = logging.getLogger(__name__)
 
 
 def jaccard_graph(
-    features: np.ndarray, *, k1: int = 30, k2: int = 6, variant: str = "index", max_distance: float = 1.0
+    features: ArrayLike,
+    *,
+    k1: int = 30,
+    k2: int = 6,
+    variant: str = "index",
+    max_distance: float = 1.0,
+    backend: str = "auto",
 ) -> JaccardGraph:
-    """The Jaccard distance of k-reciprocal encodings as a sparse graph."""
+    """The Jaccard distance of k-reciprocal encodings, as a sparse graph of the pairs below 1.
+
+    Args:
+        features: (N, D) float32, L2-normalised. Rows of another length are compared by Euclidean distance.
+        k1: neighbours that an encoding looks at. With N <= k1 all images are neighbours.
+        k2: how many of a list's first entries (itself included) are averaged; 1 for no query expansion.
+        variant: ``"index"``, the form of SpCL, CAP, ICE and GCL (a list of k1 entries, itself included; weights
+            exp(-d^2)), or ``"full"``, that of UDAP, MMT and ABMT (itself and k1 neighbours; weights
+            exp(-d^2 / the row's largest d^2)). Their numbers, and so their eps, are not the same.
+        max_distance: pairs above it are not stored; 1.0 keeps all that overlap. A graph for one eps is much smaller.
+        backend: who finds the neighbours (`reidkit.neighbours.nearest`).
+
+    Returns:
+        A graph that equals `dense_jaccard`. Its memory grows with N * k, never with N * N.
+
+    Raises:
+        LabelsError: for features that are not finite (rows are named), or settings out of range.
+
+    Source: "Re-ranking Person Re-identification with k-reciprocal Encoding" (2017), sections 3.2 to 3.4, equations 2 to
+    11; the image itself stands first in its list, ties break by index.
+    """
     checked_settings(k1, k2, variant, max_distance)
-    dense = dense_jaccard(features, k1=k1, k2=k2, variant=variant).astype(np.float32)
-    kept = (dense < 1) & (dense <= np.float32(max_distance))
-    np.fill_diagonal(kept, True)
-    rows, columns = np.nonzero(kept)
-    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    matrix = sparse.csr_array((dense[rows, columns], columns, indptr), shape=dense.shape)
-    return JaccardGraph(matrix, k1, k2, variant, max_distance)
+    rows = checked_rows(features)
+    started = time.perf_counter()
+    known = ranks(rows, k1, k2, variant, backend=backend)
+    searched = time.perf_counter()
+    graph = graph_of(encodings(rows, known, k1, k2), max_distance)
+    logger.info("jaccard: neighbours %.2f s, graph %.2f s", searched - started, time.perf_counter() - searched)
+    return JaccardGraph(graph, k1, k2, variant, max_distance)
+
+
+def graph_of(encoding: sparse.csr_array, max_distance: float = 1.0) -> sparse.csr_array:
+    """Encodings V (N, N) -> symmetric CSR float32 of all pairs with 1 - m / (2 - m) below 1 and at most `max_distance`.
+
+    Each pair is met once, through the columns that both rows use.
+    """
+    from reidkit.jaccard.kernels import close_pairs, symmetric
+
+    columns = encoding.tocsc()
+    index = encoding.indptr, encoding.indices, encoding.data, columns.indptr, columns.indices, columns.data
+    limit = np.float32(max_distance)
+    pieces = in_threads(lambda piece: close_pairs(*index, limit, *piece), row_ranges(encoding.shape[0]))
+    lengths, partners, distances = (np.concatenate([piece[part] for piece in pieces]) for part in range(3))
+    indptr, indices, data = symmetric(lengths, partners, distances)
+    return sparse.csr_array((data, indices, indptr), shape=encoding.shape)

@@ -49,6 +49,12 @@ class JaccardGraph:
             return np.full(np.broadcast_shapes(i.shape, j.shape), self.absent, np.float32)
         return (self.absent + (self.offset[i] + self.offset[j])).astype(np.float32)
 
+    def least_absent(self) -> np.float32:
+        """The smallest distance that a pair which is not stored can have."""
+        if self.offset is None or len(self) < 2:
+            return np.float32(self.absent)
+        return np.float32(self.absent + np.partition(self.offset, 1)[:2].sum())
+
     def toarray(self) -> np.ndarray:
         """(N, N) float32, for small sets and tests; 1.0 where nothing is stored (unless a source term was mixed in)."""
         everyone = np.arange(len(self))

@@ -1,14 +1,18 @@
 """From features and distances to pseudo-labels. Nothing here knows the truth."""
 
+from reidkit.labels.all_eps import AllEps, all_eps
 from reidkit.labels.cameras import normalise_by_camera
+from reidkit.labels.clustering import ClusterSettings, cluster
 from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
 from reidkit.labels.pseudo import OUTLIER, PseudoLabels, centroids, relabelled, select
 
 __all__ = [
     "OUTLIER",
+    "ClusterSettings",
     "PseudoLabels",
     "centroids",
+    "cluster",
     "dbscan",
     "eps_from_closest_pairs",
     "kmeans",

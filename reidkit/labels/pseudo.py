@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reidkit.errors import LabelsError, shown
-from reidkit.jaccard.graph import JaccardGraph
 from reidkit.jaccard import JaccardGraph
+from reidkit.jaccard.graph import JaccardGraph
 
 OUTLIER = -1
 SINGLE_CAMERA = ("keep", "drop")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from reidkit.lesson.catalogue import Entry
-from reidkit.lesson.display import BLUE
+from reidkit.show.palette import BLUE
 
 PROFILES = ("smoke", "demo", "full")
 

@@ -13,7 +13,8 @@ from numbers import Real
 import numpy as np
 
 from reidkit.errors import LessonError
-from reidkit.lesson.display import BLUE, GREEN, ORANGE, fold, highlighted, inline, panel
+from reidkit.lesson.display import fold, highlighted, inline, panel
+from reidkit.show.palette import BLUE, GREEN, ORANGE
 
 DIFFICULTY = {1: "warm-up", 2: "core", 3: "stretch"}
 Function = Callable[..., object]

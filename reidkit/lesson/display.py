@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import os
+import ast
 from html import escape
-from typing import TYPE_CHECKING
 
 from IPython.display import display
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"  # Okabe and Ito: told apart by every eye
-
-
-def headless() -> bool:
-    """Whether nobody sits in front of this notebook: ``REIDKIT_HEADLESS`` is set to something other than 0."""
-    return os.environ.get("REIDKIT_HEADLESS", "0") not in ("", "0")
+from reidkit.show.palette import BLUE
 
 
 def show_html(html: str, text: str) -> None:
@@ -58,19 +47,12 @@ def highlighted(code: str) -> str:
     return str(highlight(code, PythonLexer(), formatter))
 
 
-def show_figure(figure: Figure, alt: str, *, dpi: int = 90) -> None:
-    """Show a matplotlib figure as one PNG with a text description, then close it.
-
-    Args:
-        alt: what the picture shows, for those who cannot see it; it is also printed under the picture.
-        dpi: dots per inch; 90 keeps a figure of 9 by 4 inches near 50 kB.
-    """
-    import matplotlib.pyplot as plt
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white", metadata={"Software": None})
-    plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    caption = f"<figcaption style='font-size:.9em;max-width:60em'>{escape(alt)}</figcaption>"
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alt, quote=True)}" style="max-width:100%">'
-    show_html(f"<figure style='margin:.4em 0'>{image}{caption}</figure>", f"[figure] {alt}")
+def without_docstring(code: str) -> str:
+    """The source of one function without its docstring, so that its few lines stand beside their equation."""
+    body = ast.parse(code).body[0]
+    assert isinstance(body, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    first = body.body[0]
+    if len(body.body) == 1 or ast.get_docstring(body, clean=False) is None:
+        return code
+    lines = code.splitlines(keepends=True)
+    return "".join(lines[: first.lineno - 1] + lines[first.end_lineno :])

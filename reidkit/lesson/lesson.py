@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, SupportsFloat, runtime_checkable
+from typing import SupportsFloat
 
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from reidkit.errors import LessonError
 from reidkit.lesson import checks
 from reidkit.lesson.card import PROFILES, card_html, card_text
 from reidkit.lesson.catalogue import Entry, find_entry
-from reidkit.lesson.display import headless, highlighted, inline, panel, show_figure, show_html
+from reidkit.lesson.display import highlighted, inline, panel, show_html, without_docstring
 from reidkit.lesson.exercises import exercises_of, find_exercise
 from reidkit.lesson.predictions import Answer, Question, control, question_html, reveal_html
 from reidkit.lesson.progress import Progress, default_path
 from reidkit.lesson.record import metric, recorded_seconds, show_metric
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-@runtime_checkable
-class Widget(Protocol):
-    """The faces of a widget that a lesson needs (`reidkit.show`)."""
-
-    def show(self) -> object: ...
-    def static(self) -> object: ...
-    def describe(self) -> str: ...
+from reidkit.show.picture import Picture
+from reidkit.show.widget import View, headless
 
 
 @dataclass
@@ -135,22 +127,22 @@ class Lesson:
         """The exercises of this lesson."""
         return exercises_of(self.entry.number)
 
-    def source(self, function: object) -> None:
-        """Show the very code that computes something."""
-        target = inspect.unwrap(function) if callable(function) else function
-        code = textwrap.dedent(inspect.getsource(target))  # type: ignore[arg-type]
-        name = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', '')}"
+    def source(self, function: Callable[..., object]) -> None:
+        """Show the very code that computes something, its docstring left out."""
+        target = inspect.unwrap(function)
+        code = without_docstring(textwrap.dedent(inspect.getsource(target)))
+        name = f"{target.__module__}.{target.__qualname__}"
         show_html(panel(name, highlighted(code)), f"{name}\n{code}")
 
-    def show(self, widget: Widget) -> None:
-        """The widget with a sentence under it; its static twin where no one can turn it."""
-        display(widget.static() if headless() else widget.show())
-        sentence = widget.describe()
-        show_html(f"<p style='max-width:60em'>{inline(sentence)}</p>", sentence)
+    def show(self, view: View) -> None:
+        """A widget with a sentence that says what it shows now; its static twin where no one can turn it."""
+        display(view.show())
+        if headless():
+            show_html(f"<p style='max-width:60em'>{inline(view.describe())}</p>", view.describe())
 
     def figure(self, figure: Figure, alt: str) -> None:
-        """Show a matplotlib figure with a text description and close it."""
-        show_figure(figure, alt)
+        """Show a matplotlib figure with a text description."""
+        display(Picture(figure, alt))
 
     def record(self, name: str, value: object, unit: str, direction: str | None = None) -> None:
         """Record a figure that this run is judged by; ``direction`` is ``"higher"`` or ``"lower"`` when one is better."""

@@ -8,7 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from reidkit.errors import LessonError, shown
-from reidkit.lesson.display import BLUE, GREEN, ORANGE, inline, panel
+from reidkit.lesson.display import inline, panel
+from reidkit.show.palette import BLUE, GREEN, ORANGE
 
 if TYPE_CHECKING:
     from ipywidgets import VBox

@@ -49,7 +49,13 @@ BOT_WITHOUT_CENTRES = Recipe(centre_weight=0.0)
 LEARN_BY_GUESSING = Recipe(centre_weight=0.005)
 MMT = Recipe(triplet="softmax", centre_weight=0.0, view="weak")
 UDAP = Recipe(smoothing=0.0, margin=0.5, centre_weight=0.0, view="udap-source", neck="relu")
-RECIPES = {"bot": BOT, "bot-without-centres": BOT_WITHOUT_CENTRES, "learn-by-guessing": LEARN_BY_GUESSING, "mmt": MMT, "udap": UDAP}
+RECIPES = {
+    "bot": BOT,
+    "bot-without-centres": BOT_WITHOUT_CENTRES,
+    "learn-by-guessing": LEARN_BY_GUESSING,
+    "mmt": MMT,
+    "udap": UDAP,
+}
 
 
 class SourcePretraining(Method):
@@ -63,6 +69,7 @@ class SourcePretraining(Method):
     lesson: ClassVar[str] = "03_strong_baseline"
     trains_on = "source"
     clusters = False
+    centres: Tensor
 
     def __init__(self, embedder: Embedder, labels: np.ndarray, recipe: Recipe = BOT, *, seed: int = 0) -> None:
         """`labels`: int (N,) true classes 0..M-1, row by row the table handed to the loop."""
@@ -78,7 +85,7 @@ class SourcePretraining(Method):
         before, after = self.embedder(images)
         return after if self.recipe.neck == "bn" else before
 
-    def prepare_epoch(self, features: Features | None, epoch: int, companion: Features | None = None) -> PseudoLabels:
+    def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         return PseudoLabels(self.labels, {"source": "true labels"})
 
     def loss(self, batch: Batch) -> Loss:

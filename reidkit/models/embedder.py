@@ -106,7 +106,7 @@ class Classifier(nn.Module):
                 rule="A classifier has at least one class, and rows as long as the features.",
                 action="Check the pseudo-labels: has every image become an outlier?",
             )
-        self.weight = nn.Parameter(rows.to(self.weight).clone(), self.weight.requires_grad)
+        self.weight = nn.Parameter(rows.to(self.weight), self.weight.requires_grad)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Take the number of classes of what is loaded."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reidkit.errors import LabelsError
 from reidkit.neighbours.candidates import Candidates, rounding_margin
 
-Found = tuple[Candidates, np.ndarray | None]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Found = tuple[Candidates, Candidates | None]
 GPU_ROWS, GPU_COLUMNS = 8192, 65536
 
 
@@ -32,52 +36,44 @@ def available(backend: str) -> str:
     return backend
 
 
-def torch_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, farthest: bool) -> Found:
+def torch_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int) -> Found:
     """Tiles of products on the CPU."""
     from reidkit.neighbours.tiles import candidates_from_tiles
 
-    return candidates_from_tiles(queries, database, m, farthest=farthest)
+    return candidates_from_tiles(queries, database, m, m_far)
 
 
-def torch_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, farthest: bool, device: str = "cuda") -> Found:
-    """Blocks of bf16 products and `topk` on a device; the farthest row needs float32 products."""
+def torch_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int, device: str = "cuda") -> Found:
+    """Blocks of bf16 products and `topk` on a device."""
     import torch
 
     other = queries if database is None else database
-    dtype = torch.float32 if farthest else torch.bfloat16
-    right = torch.from_numpy(np.require(other, requirements="W")).to(device)
-    held = right.to(dtype)
-    values, places, far = [], [], []
+    held, other_lost = _rounded(other, device)
+    lost = other_lost if database is None else _rounded(queries, device)[1]
+    results: list[tuple[tuple[Tensor, Tensor], ...]] = []
     for start in range(0, len(queries), GPU_ROWS):
-        part = torch.from_numpy(np.require(queries[start : start + GPU_ROWS], requirements="W")).to(device).to(dtype)
-        best, where = torch.empty(len(part), 0, device=device), torch.empty(len(part), 0, dtype=torch.long, device=device)
-        low, low_at = torch.full((len(part),), torch.inf, device=device), torch.zeros(len(part), dtype=torch.long, device=device)
+        part = held[start : start + GPU_ROWS] if database is None else _rounded(queries[start : start + GPU_ROWS], device)[0]
+        lists = [(torch.empty(len(part), 0, device=device), torch.empty(len(part), 0, dtype=torch.int32, device=device))] * 2
         for first in range(0, len(other), GPU_COLUMNS):
             scores = (part @ held[first : first + GPU_COLUMNS].T).float()
-            if farthest:
-                smallest, at = scores.min(dim=1)
-                low_at = torch.where(smallest < low, at + first, low_at)
-                low = torch.minimum(low, smallest)
-            if database is None:
-                mine = torch.arange(start, start + len(part), device=device) - first
-                inside = ((mine >= 0) & (mine < scores.shape[1])).nonzero().ravel()
-                scores[inside, mine[inside]] = -torch.inf
-            top, at = scores.topk(min(m, scores.shape[1]), dim=1)
-            best, where = torch.cat([best, top], 1), torch.cat([where, at + first], 1)
-            best, keep = best.topk(min(m, best.shape[1]), dim=1)
-            where = where.gather(1, keep)
-        values.append(best.cpu().numpy())
-        places.append(where.int().cpu().numpy())
-        far.append(low_at.int().cpu().numpy())
-    lost = [None, None]
-    if not farthest:
-        lost = [_bf16_residuals(queries, device), _bf16_residuals(other, device)]
-    margin = rounding_margin(queries, other, *lost)
-    found = Candidates(np.concatenate(values), np.concatenate(places), margin, 0.0 if farthest else 2.0**-8)
-    return found, np.concatenate(far) if farthest else None
+            mine = torch.arange(start, start + len(part), device=device) - first
+            inside = ((mine >= 0) & (mine < scores.shape[1])).nonzero().ravel()
+            for which, (sign, keep) in enumerate(((1, m), (-1, m_far))):
+                if keep:
+                    signed = sign * scores
+                    if database is None:
+                        signed[inside, mine[inside]] = -torch.inf
+                    lists[which] = _merged(lists[which], signed, first, keep)
+        results.append(tuple((values.cpu(), places.cpu()) for values, places in lists))
+    margin = rounding_margin(queries, other, lost, other_lost)
+    near, far = (
+        Candidates(np.concatenate([r[w][0].numpy() for r in results]), np.concatenate([r[w][1].numpy() for r in results]), margin, 2.0**-8)
+        for w in (0, 1)
+    )
+    return near, far if m_far else None
 
 
-def faiss_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, farthest: bool, *, gpu: bool = False) -> Found:
+def faiss_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int, *, gpu: bool = False) -> Found:
     """faiss's flat inner-product index; asked for one row more when each row finds itself."""
     import faiss
 
@@ -86,23 +82,27 @@ def faiss_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, farthest
     if gpu:
         index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
     index.add(np.ascontiguousarray(other))
-    values, places = index.search(np.ascontiguousarray(queries), m + own)
-    if own:
-        mine = places == np.arange(len(queries))[:, None]
-        mine[~mine.any(axis=1), -1] = True
-        values, places = (array[~mine].reshape(len(queries), m) for array in (values, places))
-    far = None
-    if farthest:
-        far = index.search(np.ascontiguousarray(-queries), 1)[1][:, 0].astype(np.int32)
-    return Candidates(values, places.astype(np.int32), rounding_margin(queries, other), 0.0), far
+    margin, lists = rounding_margin(queries, other), []
+    for sign, keep in ((1, m), (-1, m_far)):
+        if keep == 0:
+            continue
+        values, places = index.search(np.ascontiguousarray(sign * queries), keep + own)
+        if own:
+            mine = places == np.arange(len(queries))[:, None]
+            mine[~mine.any(axis=1), -1] = True
+            values, places = (array[~mine].reshape(len(queries), keep) for array in (values, places))
+        lists.append(Candidates(values, places.astype(np.int32), margin, 0.0))
+    if not lists:
+        lists = [Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int32), margin, 0.0)]
+    return lists[0], lists[1] if m_far else None
 
 
-def faiss_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, farthest: bool) -> Found:
+def faiss_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int) -> Found:
     """The same index on a GPU."""
-    return faiss_cpu(queries, database, m, farthest, gpu=True)
+    return faiss_cpu(queries, database, m, m_far, gpu=True)
 
 
-CANDIDATES: dict[str, Callable[[np.ndarray, np.ndarray | None, int, bool], Found]] = {
+CANDIDATES: dict[str, Callable[[np.ndarray, np.ndarray | None, int, int], Found]] = {
     "torch": torch_cpu,
     "torch-gpu": torch_gpu,
     "faiss": faiss_cpu,
@@ -122,12 +122,23 @@ def _faiss_gpus() -> bool:
     return getattr(faiss, "get_num_gpus", lambda: 0)() > 0
 
 
-def _bf16_residuals(rows: np.ndarray, device: str) -> np.ndarray:
-    """float64 (N,) L2 norm of what rounding to bf16 takes from each row."""
+def _rounded(rows: np.ndarray, device: str) -> tuple[Tensor, np.ndarray]:
+    """bf16 rows on a device, and float64 (N,) the L2 norm of what rounding took from each."""
     import torch
 
-    parts = []
+    kept, lost = [], []
     for start in range(0, len(rows), GPU_ROWS):
         part = torch.from_numpy(np.require(rows[start : start + GPU_ROWS], requirements="W")).to(device)
-        parts.append((part - part.bfloat16().float()).norm(dim=1).cpu().numpy())
-    return np.concatenate(parts).astype(np.float64)
+        kept.append(part.bfloat16())
+        lost.append((part - kept[-1].float()).norm(dim=1).cpu().numpy())
+    return torch.cat(kept), np.concatenate(lost).astype(np.float64)
+
+
+def _merged(best: tuple[Tensor, Tensor], scores: Tensor, first: int, keep: int) -> tuple[Tensor, Tensor]:
+    """The `keep` largest of a list and of a block of scores whose columns start at `first`."""
+    import torch
+
+    top, at = scores.topk(min(keep, scores.shape[1]), dim=1)
+    values, places = torch.cat([best[0], top], 1), torch.cat([best[1], (at + first).int()], 1)
+    values, order = values.topk(min(keep, values.shape[1]), dim=1)
+    return values, places.gather(1, order)

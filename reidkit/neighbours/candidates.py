@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reidkit.neighbours.rows import on_grid
-from reidkit.neighbours.threads import in_threads, row_ranges
+from reidkit.threads import in_threads, row_ranges
 
-SPARE = 34
+SPARE, SPARE_FAR = 34, 24
 EXACT_ROWS, EXACT_COLUMNS = 64, 4096
 
 
@@ -29,7 +29,7 @@ class Candidates:
     margin: np.ndarray
     relative: float
 
-    def floats(self, rows: np.ndarray) -> np.ndarray:
+    def floats(self, rows: slice) -> np.ndarray:
         """float32 values of some rows."""
         values = self.values[rows]
         return values if values.dtype == np.float32 else (values.astype(np.int32) << 16).view(np.float32)
@@ -67,52 +67,69 @@ def rounding_margin(
     return margin
 
 
-def prove(queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates) -> Neighbours:
-    """Rank the candidates exactly; where something left out could belong to the k nearest, look at everything.
+def prove(
+    queries: np.ndarray, database: np.ndarray | None, k: int, near: Candidates, far: Candidates | None = None
+) -> Neighbours:
+    """Rank the candidates exactly; where something left out could belong to the answer, look at everything.
 
     Args:
         queries: float32 (Q, D).
         database: float32 (G, D), or None for the queries themselves, each first in its own list.
         k: how many, at most G.
-        found: at least k candidates for each query (k - 1 without a database), where there are so many.
+        near: at least k candidates for each query (k - 1 without a database), where there are so many.
+        far: candidates for the farthest row, similarities with the sign turned.
     """
+    similarity, index, redone = _ranked(queries, database, k, near, 1.0)
+    if far is None:
+        return Neighbours(similarity, index, redone=redone)
+    _, farthest, more = _ranked(queries, database, 1, far, -1.0)
+    return Neighbours(similarity, index, farthest[:, 0], redone + more)
+
+
+def _ranked(
+    queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates, sign: float
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Similarity (Q, k), index (Q, k) and how many rows had no proof; only the nearest have themselves in front."""
     from reidkit.neighbours.kernels import rank_exactly
 
-    own, other = database is None, queries if database is None else database
-    similarity, index = np.empty((len(queries), k)), np.empty((len(queries), k), np.int32)
-    proven = np.zeros(len(queries), bool)
+    own, other = database is None and sign > 0, queries if database is None else database
+    similarity, index = np.zeros((len(queries), k)), np.zeros((len(queries), k), np.int32)
+    proven, empty = np.zeros(len(queries), bool), found.places.shape[1] == 0
 
     def work(piece: tuple[int, int]) -> None:
-        rows = np.arange(*piece)
-        values = found.floats(rows)
-        margin = found.margin[rows] + found.relative * np.abs(values[:, 0])
-        rank_exactly(queries, other, rows, own, values, found.places[rows], margin, k, similarity, index, proven)
+        values, places = found.floats(slice(*piece)), found.places[slice(*piece)]
+        margin = found.margin[slice(*piece)] + found.relative * np.abs(values[:, 0])
+        rank_exactly(queries, other, piece[0], own, sign, values, places, margin, similarity, index, proven)
 
-    if found.places.shape[1]:
+    if not empty:
         in_threads(work, row_ranges(len(queries), 1024))
-    if found.places.shape[1] == len(other) - own:
+    if found.places.shape[1] == len(other) - (database is None):
         proven |= (found.places >= 0).all(axis=1)
-    again = np.flatnonzero(~proven)
+    again = np.flatnonzero(~proven) if not empty else np.arange(len(queries))
     if len(again):
-        similarity[again], index[again] = exact_rows(queries, database, again, k)
-    return Neighbours(similarity, index, redone=len(again))
+        similarity[again], index[again] = exact_rows(queries, database, again, k, sign)
+    return similarity, index, len(again)
 
 
-def exact_rows(queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest of some queries from all float64 similarities, a few rows and columns at a time."""
+def exact_rows(
+    queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int, sign: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest (sign 1) or farthest (-1) of some queries from all float64 similarities, a few rows and columns at a time."""
     pieces = [rows[start : start + EXACT_ROWS] for start in range(0, len(rows), EXACT_ROWS)]
-    parts = in_threads(lambda piece: _exact(queries, database, piece, k), pieces)
+    parts = in_threads(lambda piece: _exact(queries, database, piece, k, sign), pieces)
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _exact(queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _exact(
+    queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int, sign: float
+) -> tuple[np.ndarray, np.ndarray]:
     from reidkit.neighbours.kernels import keep_rows
 
-    own, other = database is None, queries if database is None else database
+    own, other = database is None and sign > 0, queries if database is None else database
     values, places = np.full((len(rows), k), -np.inf), np.full((len(rows), k), -1, np.int32)
     wide = queries[rows].astype(np.float64)
     for start in range(0, len(other), EXACT_COLUMNS):
-        scores = on_grid(wide @ other[start : start + EXACT_COLUMNS].astype(np.float64).T)
+        scores = sign * on_grid(wide @ other[start : start + EXACT_COLUMNS].astype(np.float64).T)
         if own:
             mine = np.flatnonzero((rows >= start) & (rows < start + scores.shape[1]))
             scores[mine, rows[mine] - start] = np.finfo(float).max

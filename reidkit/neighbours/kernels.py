@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -10,8 +12,9 @@ from reidkit.neighbours.rows import GRID
 SEGMENT = 64
 
 
+@no_type_check
 @njit(cache=True, nogil=True)
-def keep_rows(scores, values, places, first_row, first_column):  # type: ignore[no-untyped-def]
+def keep_rows(scores, values, places, first_row, first_column):
     """Rows of a tile of scores feed their lists.
 
     `values` (N, m) are sorted descending, `places` (N, m) say which column each came from; the last value of a list is its
@@ -37,8 +40,9 @@ def keep_rows(scores, values, places, first_row, first_column):  # type: ignore[
                 threshold = values[row, -1]
 
 
+@no_type_check
 @njit(cache=True, nogil=True)
-def keep_columns(scores, values, places, first_row, first_column):  # type: ignore[no-untyped-def]
+def keep_columns(scores, values, places, first_row, first_column):
     """Columns of a tile feed their lists: the tile's second use when queries and database are the same rows."""
     rows, columns = scores.shape
     whole = columns - columns % SEGMENT
@@ -59,8 +63,9 @@ def keep_columns(scores, values, places, first_row, first_column):  # type: igno
                 threshold[c] = values[first_column + c, -1]
 
 
+@no_type_check
 @njit(cache=True, nogil=True, inline="always")
-def _insert(values, places, value, place):  # type: ignore[no-untyped-def]
+def _insert(values, places, value, place):
     """Put a value into a descending list; the last one falls out."""
     at = len(values) - 1
     while at > 0 and value > values[at - 1]:
@@ -71,8 +76,9 @@ def _insert(values, places, value, place):  # type: ignore[no-untyped-def]
     places[at] = place
 
 
+@no_type_check
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def dot(x, y):  # type: ignore[no-untyped-def]
+def dot(x, y):
     """Inner product of two float32 rows in float64. Only here may the compiler reorder a sum."""
     total = 0.0
     for d in range(len(x)):
@@ -80,51 +86,51 @@ def dot(x, y):  # type: ignore[no-untyped-def]
     return total
 
 
+@no_type_check
 @njit(cache=True, nogil=True)
-def rank_exactly(queries, database, rows, own, values, places, margin, k, similarity, index, proven):  # type: ignore[no-untyped-def]
-    """Rank the candidates of some rows by their float64 similarity on the grid, ties by index; say which rows are proven.
+def rank_exactly(queries, database, start, own, sign, values, places, margin, similarity, index, proven):
+    """Rank the candidates of consecutive rows by float64 similarity on the grid, ties by index; say which rows are proven.
 
     Args:
         queries, database: float32 (Q, D), (G, D).
-        rows: which queries to work on.
+        start: the first query; ``len(values)`` of them are ranked.
         own: whether query i is row i of the database and stands first in its own list.
-        values, places: float32 and int32 (len(rows), m), approximate similarities, descending, and their rows; -1 is empty.
-        margin: float64 (len(rows),), how far an approximate similarity can be from the true one.
-        k: how many to keep.
+        sign: 1.0 for the nearest, -1.0 for the farthest (similarities and `values` then have the opposite sign).
+        values, places: float32 and int32 (rows, m), approximate similarities, descending, and their rows; -1 is empty.
+        margin: float64 (rows,), how far an approximate similarity can be from the true one.
         similarity, index, proven: float64 (Q, k), int32 (Q, k), bool (Q,); written in place.
     """
     m = values.shape[1]
     first = 1 if own else 0
-    wanted = k - first
-    for r in range(len(rows)):
-        i = rows[r]
+    wanted = index.shape[1] - first
+    for r in range(len(values)):
+        i = start + r
         if own:
             similarity[i, 0] = on_grid(dot(queries[i], database[i]))
             index[i, 0] = i
+        best, where = similarity[i, first:], index[i, first:]
         found = 0
         hopeless = values[r, wanted - 1] - 2.0 * margin[r] if wanted > 0 else np.inf
         for c in range(m):
             place = places[r, c]
             if place < 0 or values[r, c] < hopeless:
                 break
-            exact = on_grid(dot(queries[i], database[place]))
+            exact = sign * on_grid(dot(queries[i], database[place]))
             at = min(found, wanted)
-            while at > 0 and (
-                exact > similarity[i, first + at - 1] or (exact == similarity[i, first + at - 1] and place < index[i, first + at - 1])
-            ):
+            while at > 0 and (exact > best[at - 1] or (exact == best[at - 1] and place < where[at - 1])):
                 if at < wanted:
-                    similarity[i, first + at] = similarity[i, first + at - 1]
-                    index[i, first + at] = index[i, first + at - 1]
+                    best[at] = best[at - 1]
+                    where[at] = where[at - 1]
                 at -= 1
             if at < wanted:
-                similarity[i, first + at] = exact
-                index[i, first + at] = place
+                best[at] = exact
+                where[at] = place
             found += 1
-        left_out = np.float64(values[r, m - 1]) + margin[r]
-        proven[i] = wanted == 0 or (found >= wanted and similarity[i, k - 1] > left_out)
+        proven[i] = wanted == 0 or (found >= wanted and best[wanted - 1] > values[r, m - 1] + margin[r])
 
 
+@no_type_check
 @njit(cache=True, nogil=True)
-def on_grid(value):  # type: ignore[no-untyped-def]
+def on_grid(value):
     """A float64 similarity rounded to a multiple of 2**-40, halves to even (see `rows.on_grid`)."""
     return np.rint(value * GRID) / GRID

@@ -60,12 +60,34 @@ def neighbour_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend
     return search(rows, None, k, farthest=farthest, backend=backend)
 
 
+def euclidean_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend: str = "auto") -> Neighbours:
+    """`neighbour_lists` by Euclidean distance, for rows of any length.
+
+    The nearest row y of x has the largest x.y - |y|^2 / 2: an inner product once x gets two ones more, and y that term
+    with its rounding error. `similarity` holds that number, after division of the rows by a power of two.
+    """
+    norm = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    scale = np.float32(2.0 ** np.ceil(np.log2(max(norm.max(), np.finfo(np.float32).tiny))))
+    half = (norm / scale) ** 2 / 2
+    high = half.astype(np.float32)
+    low = (half - high).astype(np.float32)
+    ones = np.ones((len(rows), 2), np.float32)
+    scaled = rows / scale
+    database = np.concatenate([scaled, -np.stack([high, low], axis=1)], axis=1)
+    found = search(np.concatenate([scaled, ones], axis=1), database, k, farthest=farthest, backend=backend)
+    mine = found.index == np.arange(len(rows), dtype=np.int32)[:, None]
+    mine[~mine.any(axis=1), -1] = True
+    index = np.concatenate([np.arange(len(rows), dtype=np.int32)[:, None], found.index[~mine].reshape(len(rows), k - 1)], axis=1)
+    similarity = np.concatenate([half[:, None], found.similarity[~mine].reshape(len(rows), k - 1)], axis=1)
+    return type(found)(similarity, index, found.farthest, found.redone)
+
+
 def search(
     queries: np.ndarray, database: np.ndarray | None, k: int, *, farthest: bool = False, backend: str = "auto"
 ) -> Neighbours:
     """What `nearest` and `neighbour_lists` do, on checked rows; ``database=None`` is the queries themselves."""
     from reidkit.neighbours import backends
-    from reidkit.neighbours.candidates import SPARE, prove
+    from reidkit.neighbours.candidates import SPARE, SPARE_FAR, prove
 
     if backend not in BACKENDS:
         raise LabelsError(f"Back end {backend!r} is unknown.", rule=f"Back ends: {BACKENDS}.", action=nearest_name(backend, BACKENDS))
@@ -77,11 +99,11 @@ def search(
     if chosen == "numpy":
         return brute_force(queries, database, k)
     others = size - (database is None)
-    found, far = backends.CANDIDATES[chosen](queries, database, min(k + SPARE, others), farthest)
-    result = prove(queries, database, k, found)
+    m, m_far = min(k + SPARE, others), min(SPARE_FAR, others) if farthest else 0
+    result = prove(queries, database, k, *backends.CANDIDATES[chosen](queries, database, m, m_far))
     if result.redone:
         logger.info("neighbours: %d of %d rows had no proof and were searched in full", result.redone, len(queries))
-    return result if far is None else type(result)(result.similarity, result.index, far, result.redone)
+    return result
 
 
 def brute_force(queries: np.ndarray, database: np.ndarray | None, k: int) -> Neighbours:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from reidkit.neighbours.candidates import Candidates, rounding_margin
-from reidkit.neighbours.threads import in_threads
+from reidkit.threads import in_threads
 
 logger = logging.getLogger(__name__)
 
@@ -37,97 +36,79 @@ ENGINES: dict[str, tuple[torch.dtype, Product]] = {
 }
 
 
-@dataclass
-class Farthest:
-    """The smallest similarity met so far and where, for each row."""
+class Lists:
+    """The m best candidates so far of each row.
 
-    value: np.ndarray
-    place: np.ndarray
+    Scores are float32, or int16 in the order of the bfloat16 numbers they stand for (see `ordered_bits`).
+    """
 
-    @classmethod
-    def of(cls, rows: int) -> Farthest:
-        return cls(np.full(rows, np.inf, np.float32), np.zeros(rows, np.int32))
+    def __init__(self, rows: int, m: int, whole: bool) -> None:
+        lowest = np.float32(-np.inf) if whole else np.int16(-(2**15))
+        self.values = np.full((rows, m), lowest)
+        self.places = np.full((rows, m), -1, np.int32)
 
-    def meet(self, scores: np.ndarray, first_row: int, first_column: int, axis: int) -> None:
-        """Take in a tile whose rows (axis 1) or columns (axis 0) belong to the lists."""
-        start, other = (first_row, first_column) if axis == 1 else (first_column, first_row)
-        place = scores.argmin(axis=axis)
-        value = np.take_along_axis(scores, np.expand_dims(place, axis), axis).ravel()
-        mine = slice(start, start + len(value))
-        closer = (value < self.value[mine]) | ((value == self.value[mine]) & (place + other < self.place[mine]))
-        self.value[mine] = np.where(closer, value, self.value[mine])
-        self.place[mine] = np.where(closer, place + other, self.place[mine])
+    def meet(self, scores: np.ndarray, first_row: int, first_column: int, *, by_columns: bool) -> None:
+        """Take in a tile whose rows (or columns) are those of the lists."""
+        from reidkit.neighbours.kernels import keep_columns, keep_rows
+
+        (keep_columns if by_columns else keep_rows)(scores, self.values, self.places, first_row, first_column)
+
+    def found(self, margin: np.ndarray) -> Candidates:
+        """The lists with their error bound."""
+        if self.values.dtype == np.float32:
+            return Candidates(self.values, self.places, margin, 0.0)
+        return Candidates(ordered_bits(self.values), self.places, margin, 2.0**-8)
 
 
-@dataclass
-class _Lists:
-    """The best candidates so far, as the kernels want them: bf16 bits are compared as integers, so only those above 0."""
-
-    values: np.ndarray
-    places: np.ndarray
-    farthest: Farthest | None
-    locks: list[Lock] = field(default_factory=list)
+def ordered_bits(bits: np.ndarray) -> np.ndarray:
+    """int16 bits of bfloat16 <-> int16 in the same order as the numbers: negative ones have all bits but the sign flipped."""
+    return bits ^ ((bits >> 15) & np.int16(0x7FFF))
 
 
 def candidates_from_tiles(
-    queries: np.ndarray, database: np.ndarray | None, m: int, *, farthest: bool = False, engine: str | None = None
-) -> tuple[Candidates, np.ndarray | None]:
-    """The m best of `database` for each query by an approximate product, and how far off it can be.
+    queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int = 0, *, engine: str | None = None
+) -> tuple[Candidates, Candidates | None]:
+    """The m most and the `m_far` least similar rows by an approximate product, and how far off it can be.
 
     Args:
         queries: float32 (Q, D).
         database: float32 (G, D); None stands for the queries themselves, of which each leaves itself out.
-        m: candidates to keep, at most G (G - 1 without a database).
-        farthest: also find the most dissimilar row of each query (float32 products only).
+        m, m_far: candidates to keep, at most G (G - 1 without a database).
         engine: one of `ENGINES`; None takes the fastest on this machine.
 
     Returns:
-        The candidates, and int32 (Q,) the farthest rows or None.
+        The nearest, and the farthest (with the sign of their similarities turned) or None when ``m_far`` is 0.
     """
-    from reidkit.neighbours.kernels import keep_columns, keep_rows
-
     symmetric, other = database is None, queries if database is None else database
-    engine = engine or choose_engine(len(queries), len(other), queries.shape[1], exact=farthest)
-    dtype, product = ENGINES[engine]
+    dtype, product = ENGINES[engine or choose_engine(len(queries), len(other))]
+    whole = dtype == torch.float32
     left = Blocks(queries, dtype)
     right = left if symmetric else Blocks(other, dtype)
-    whole = dtype == torch.float32
-    lists = _Lists(
-        np.full((len(queries), m), -np.inf, np.float32) if whole else np.zeros((len(queries), m), np.int16),
-        np.full((len(queries), m), -1, np.int32),
-        Farthest.of(len(queries)) if farthest else None,
-        [Lock() for _ in range(len(left))],
-    )
+    near, far = Lists(len(queries), m, whole), Lists(len(queries), m_far, whole)
+    locks = [Lock() for _ in range(len(left))]
 
     def work(tile: tuple[int, int]) -> None:
         i, j = tile
-        scores = product(left[i], right[j])
-        scores = scores.numpy() if whole else scores.view(torch.int16).numpy()
-        first_row, first_column = i * left.length, j * right.length
-        if lists.farthest is not None:
-            with lists.locks[i]:
-                lists.farthest.meet(scores, first_row, first_column, axis=1)
+        product_ij = product(left[i], right[j])
+        scores = product_ij.numpy() if whole else ordered_bits(product_ij.view(torch.int16).numpy())
+        turned = (-scores if whole else ~scores) if m_far else None
         if symmetric and i == j:
-            np.fill_diagonal(scores, -np.inf if whole else -1)
-        with lists.locks[i]:
-            keep_rows(scores, lists.values, lists.places, first_row, first_column)
-        if symmetric and i != j:
-            with lists.locks[j]:
-                keep_columns(scores, lists.values, lists.places, first_row, first_column)
-                if lists.farthest is not None:
-                    lists.farthest.meet(scores, first_row, first_column, axis=0)
+            for square in (scores, turned) if m_far else (scores,):
+                np.fill_diagonal(square, -np.inf if whole else -(2**15))
+        for block, by_columns in ((i, False), (j, True)) if symmetric and i != j else ((i, False),):
+            with locks[block]:
+                near.meet(scores, i * left.length, j * right.length, by_columns=by_columns)
+                if turned is not None:
+                    far.meet(turned, i * left.length, j * right.length, by_columns=by_columns)
 
     in_threads(work, _order(len(left), len(right), symmetric))
     margin = rounding_margin(queries, other, left.lost, right.lost)
-    found = Candidates(lists.values, lists.places, margin, 0.0 if whole else 2.0**-8)
-    return found, None if lists.farthest is None else lists.farthest.place
+    return near.found(margin), far.found(margin) if m_far else None
 
 
-def choose_engine(queries: int, database: int, columns: int, *, exact: bool = False) -> str:
+def choose_engine(queries: int, database: int) -> str:
     """The fastest engine for a search of this size; bf16 pays when there is enough to multiply."""
-    if exact or min(queries, database) < SMALL:
-        return "float32" if queries * database < SMALL**2 else fastest(False)
-    return fastest(True)
+    return "float32" if queries * database < SMALL**2 else fastest(min(queries, database) >= SMALL)
 
 
 @lru_cache(maxsize=2)

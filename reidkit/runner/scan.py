@@ -137,13 +137,10 @@ def _finished(cell: NotebookNode) -> bool:
 
 def _timing(number: int, cell: NotebookNode) -> dict[str, object]:
     papermill = cell.metadata.get("papermill", {})
+    begun = papermill.get("start_time") is not None  # when a run ends early, papermill calls cells completed that never began
     first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
-    return {
-        "cell": number,
-        "status": papermill.get("status", "pending"),
-        "seconds": papermill.get("duration"),
-        "first": first[:80],
-    }
+    status = papermill.get("status") if begun else "pending"
+    return {"cell": number, "status": status, "seconds": papermill.get("duration"), "first": first[:80]}
 
 
 def _metrics(cells: Iterable[tuple[int, NotebookNode]]) -> tuple[list[dict[str, object]], list[str]]:

@@ -38,13 +38,21 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimisers: dict[str, torch.optim.Optimizer], *, epoch: int, idle: int, settings: dict[str, Any]
+    folder: Path,
+    model: nn.Module,
+    optimisers: dict[str, torch.optim.Optimizer],
+    *,
+    epoch: int,
+    idle: int,
+    settings: dict[str, Any],
 ) -> Path:
     """Write the state after `epoch` into a temporary folder, rename it, and drop all but the last two."""
     final, partial = folder / f"epoch_{epoch:03d}", folder / f".epoch_{epoch:03d}.{os.getpid()}.partial"
     partial.mkdir(parents=True, exist_ok=True)
     try:
-        save_file({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, partial / "model.safetensors")
+        save_file(
+            {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, partial / "model.safetensors"
+        )
         torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()}, partial / "optimisers.pt")
         sums = {name: sha256(partial / name) for name in ("model.safetensors", "optimisers.pt")}
         write_json(partial / "state.json", {"epoch": epoch, "idle": idle, "settings": settings, "sha256": sums})
@@ -58,7 +66,9 @@ def save_checkpoint(
     return final
 
 
-def load_checkpoint(folder: Path, model: nn.Module, *, settings: dict[str, Any], allow: tuple[str, ...] = ()) -> Checkpoint | None:
+def load_checkpoint(
+    folder: Path, model: nn.Module, *, settings: dict[str, Any], allow: tuple[str, ...] = ()
+) -> Checkpoint | None:
     """Load the newest sound checkpoint into `model`; None when there is none.
 
     Args:
@@ -86,7 +96,9 @@ def load_model(run: str | Path, model: nn.Module) -> nn.Module:
         if _sound_state(path) is not None:
             model.load_state_dict(load_file(path / "model.safetensors"))
             return model
-    raise TrainingError(f"{folder} holds no sound checkpoint.", rule="A finished run has one.", action="Train again into a new folder.")
+    raise TrainingError(
+        f"{folder} holds no sound checkpoint.", rule="A finished run has one.", action="Train again into a new folder."
+    )
 
 
 def _stored(folder: Path) -> list[Path]:

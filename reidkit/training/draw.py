@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 
 import numpy as np
@@ -18,7 +18,6 @@ from reidkit.images.views import make_view
 from reidkit.labels import PseudoLabels
 from reidkit.method import Batch, Method
 from reidkit.records import ImageTable
-from reidkit.training.guards import usable_labels
 from reidkit.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -50,13 +49,23 @@ def draw_batches(
     companion: Companion | None = None,
 ) -> Iterator[Batch]:
     """The batches of one epoch; what they hold depends on (seed, epoch) only."""
-    kept = usable_labels(labels)
-    rows = _passes(kept, table.camera, method.draw, schedule, (seed, "draw", epoch))
-    chosen = next(rows) if schedule.steps is None else islice(chain.from_iterable(rows), schedule.steps)
-    views = [make_view(name, schedule.size) for name in method.views]
+    streams = [_stream(method, table, labels, schedule, seed, epoch, view) for view in method.draw_by]
     others = _companions(companion, schedule, (seed, "companion", epoch)) if companion else None
-    for index, images in iterate_batches(table, chosen, views, seed=(seed, "images", epoch), workers=schedule.workers):
-        yield Batch(images, *_tell(table, index, labels.labels), next(others) if others else None)
+    for batch, *more in zip(*streams):
+        yield replace(batch, others=tuple(more), companion=next(others) if others else None)
+
+
+def _stream(
+    method: Method, table: ImageTable, labels: PseudoLabels, schedule: Schedule, seed: int, epoch: int, view: int
+) -> Iterator[Batch]:
+    """Batches in which the clusters of one label view meet."""
+    parts = labels.labels.reshape(len(table), -1)
+    kept = np.where(labels.kept, parts[:, view], -1)
+    passes = _passes(kept, table.camera, method.draw, schedule, (seed, "draw", epoch, view))
+    rows = next(passes) if schedule.steps is None else islice(chain.from_iterable(passes), schedule.steps)
+    views = [make_view(name, schedule.size) for name in method.views]
+    for index, images in iterate_batches(table, rows, views, seed=(seed, "images", epoch, view), workers=schedule.workers):
+        yield Batch(images, *_tell(table, index, labels.labels))
 
 
 def _companions(companion: Companion, schedule: Schedule, seed: Seed) -> Iterator[Batch]:

@@ -33,19 +33,13 @@ def check_loss(loss: Loss, batch: Batch, table: ImageTable, *, epoch: int, step:
     )
 
 
-def usable_labels(labels: PseudoLabels) -> np.ndarray:
-    """int64 (N,): the labels that decide which images meet, with -1 where any view calls an image an outlier."""
-    parts = labels.labels.reshape(len(labels.labels), -1)
-    return np.where((parts >= 0).all(axis=1), parts[:, 0], -1).astype(np.int64)
-
-
 def collapse(labels: PseudoLabels) -> str:
     """One sentence when there is nothing to learn from these labels, else an empty string."""
-    kept = usable_labels(labels)
-    clusters = len(np.unique(kept[kept >= 0]))
+    kept = labels.kept
+    clusters = min(len(np.unique(view[kept])) for view in labels.labels.reshape(len(labels), -1).T)
     hint = "raise eps" if labels.history.get("eps") is not None else "look at the features"
     if clusters == 0:
         return f"no cluster: all {len(kept)} images are outliers ({hint}, see the distances to the 4th neighbour)"
     if clusters == 1:
-        return f"one cluster holds all {int((kept >= 0).sum())} images that were kept (lower eps)"
+        return f"one cluster holds all {int(kept.sum())} images that were kept (lower eps)"
     return ""

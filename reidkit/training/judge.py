@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from torch import Tensor
 
-from reidkit.compute import Compute
 from reidkit.evaluate import RankingScores, evaluate_ranking
-from reidkit.features import Features, extract
+from reidkit.features import Embed, Features, extract
+from reidkit.method import Method
 from reidkit.records import Records
 
-Judge = Callable[[Callable[[Tensor], Tensor]], dict[str, float]]
+Judge = Callable[[Method], dict[str, float]]
 
 
 def cosine_distance(query: Features, gallery: Features) -> np.ndarray:
@@ -20,23 +19,20 @@ def cosine_distance(query: Features, gallery: Features) -> np.ndarray:
     return 1.0 - query.unit().matrix @ gallery.unit().matrix.T
 
 
-def judge_on(
-    records: Records, *, size: tuple[int, int], protocol: str = "market", flip: bool = False, compute: Compute | None = None
-) -> Judge:
-    """A closure over the truth that turns `Method.embed` into scores.
+def judge_on(records: Records, *, size: tuple[int, int], protocol: str = "market") -> Judge:
+    """A closure over the truth that turns a method's `embed_test` into scores.
 
     Args:
         records: a set with query and gallery images.
         size: (height, width) that the network sees.
         protocol: name of the evaluation protocol (`reidkit.evaluate.PROTOCOLS`).
-        flip: add the features of the mirrored images.
 
     Returns:
-        embed -> mean_ap, rank1, rank5, rank10, mean_inp in [0, 1] and the number of valid queries.
+        method -> mean_ap, rank1, rank5, rank10, mean_inp in [0, 1] and the number of valid queries.
     """
 
-    def judge(embed: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        ranking = rank(embed, records, size=size, protocol=protocol, flip=flip, compute=compute)
+    def judge(method: Method) -> dict[str, float]:
+        ranking = rank(method.embed_test, records, size=size, protocol=protocol, flip=method.flip)
         ranks = {f"rank{k}": float(ranking.cmc[min(k, len(ranking.cmc)) - 1]) for k in (1, 5, 10)}
         valid = float(np.isfinite(ranking.average_precision).sum())
         return {"mean_ap": float(ranking.mean_ap), **ranks, "mean_inp": float(ranking.mean_inp), "valid_queries": valid}
@@ -45,20 +41,15 @@ def judge_on(
 
 
 def rank(
-    embed: Callable[[Tensor], Tensor],
+    embed: Embed,
     records: Records,
     *,
     size: tuple[int, int],
     protocol: str = "market",
     flip: bool = False,
-    compute: Compute | None = None,
 ) -> RankingScores:
-    """Rank the gallery for each query and score the result."""
-    compute = compute or Compute()
+    """Rank the gallery for each query by cosine, on the device that the network is on, and score the result."""
     query, gallery = records.query, records.gallery
-    features = [
-        extract(embed, part.blind(), size=size, flip=flip, device=compute.torch_device, precision=compute.precision, progress=False)
-        for part in (query, gallery)
-    ]
+    features = [extract(embed, part.blind(), size=size, flip=flip, progress=False) for part in (query, gallery)]
     distance = cosine_distance(*features)
     return evaluate_ranking(distance, query.identity, gallery.identity, query.camera, gallery.camera, protocol=protocol)

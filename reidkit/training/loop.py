@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
@@ -21,7 +22,7 @@ from reidkit.training.checkpoint import CHECKPOINTS, load_checkpoint, save_check
 from reidkit.training.draw import Companion, draw_batches
 from reidkit.training.guards import check_loss, collapse
 from reidkit.training.judge import Judge
-from reidkit.training.optimisers import Optimisers, ready_optimisers, restore_optimisers
+from reidkit.training.optimisers import Optimisers, ready_optimisers, restore_optimisers, take_step
 from reidkit.training.provenance import describe_run
 from reidkit.training.schedule import Schedule
 
@@ -61,7 +62,9 @@ class Run:
                 break
             seed_everything(self.seed, "epoch", epoch)
             self.epoch(epoch)
-            save_checkpoint(self.folder / CHECKPOINTS, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=self.settings)
+            save_checkpoint(
+                self.folder / CHECKPOINTS, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=self.settings
+            )
         return Capsule.open(self.folder)
 
     def resume(self, allow: tuple[str, ...]) -> int:
@@ -87,15 +90,15 @@ class Run:
             self.optimisers = ready_optimisers(self.method, self.schedule, epoch, self.optimisers)
             self.train(epoch, draw_batches(self.method, self.seen, labels, self.schedule, self.seed, epoch, self.companion))
         if self.judge and (last or epoch % self.schedule.judge_every == 0):
-            self.capsule.add_scores(epoch, self.judge(self.method.embed))
+            self.capsule.add_scores(epoch, self.judge(self.method))
 
     def label(self, epoch: int, *, keep: bool) -> PseudoLabels:
         """Extract features when the method clusters, let it make labels, and store what was clustered."""
-        features = self.extract(self.seen) if self.method.clusters else None
+        features = self.extract(self.seen) if self.method.clusters else Features(np.empty((len(self.seen), 0), np.float32), self.seen)
         second = self.extract(self.companion.table) if self.companion and self.method.companion_features else None
         labels = self.method.prepare_epoch(features, epoch, second)
         self.compute.place(self.method)
-        if keep and features is not None:
+        if keep and self.method.clusters:
             self.capsule.add_features(epoch, features.matrix)
             if labels.graph is not None:
                 self.capsule.add_graph(epoch, labels.graph.matrix)
@@ -103,21 +106,31 @@ class Run:
 
     def extract(self, table: ImageTable) -> Features:
         """What `Method.embed` makes of the images, without augmentation."""
-        batch, place = self.schedule.extraction_batch, {"device": self.compute.torch_device, "precision": self.compute.precision}
-        return extract(self.method.embed, table, size=self.schedule.size, batch=batch, progress=self.progress, **place)
+        return extract(
+            self.method.embed,
+            table,
+            size=self.schedule.size,
+            batch=self.schedule.extraction_batch,
+            parts=self.method.parts,
+            flip=self.method.flip,
+            device=self.compute.torch_device,
+            precision=self.compute.precision,
+            progress=self.progress,
+            workers=self.schedule.workers,
+        )
 
     def train(self, epoch: int, batches: Iterable[Batch]) -> None:
         """One pass over the batches of an epoch."""
         self.method.train()
         rows: list[tuple[int, int, str, str, float, float]] = []
-        for step, batch in enumerate(tqdm(batches, f"epoch {epoch}", self.schedule.steps, disable=not self.progress, leave=False)):
+        for step, batch in enumerate(
+            tqdm(batches, f"epoch {epoch}", self.schedule.steps, disable=not self.progress, leave=False)
+        ):
             batch = batch.to(self.compute.torch_device)
             losses: list[Loss] = []
             for player, loss in self.players(batch):
                 check_loss(loss, batch, self.seen, epoch=epoch, step=step, folder=self.folder)
-                self.optimisers[player].zero_grad(set_to_none=True)
-                loss.total.backward()
-                self.optimisers[player].step()
+                take_step([self.optimisers[name] for name in player.split("+")], loss)
                 rows += [(epoch, step, player, name, weight, float(value)) for name, (weight, value) in loss.terms.items()]
                 losses.append(loss)
             self.method.after_step(batch, losses[-1])
@@ -167,4 +180,6 @@ def fit(
             return Run(method, table, schedule, folder, seed, judge, companion, compute or Compute(), progress).go(allow)
     except Timeout as error:
         rule = "One process trains in a folder at a time."
-        raise TrainingError(f"{folder} is in use by another run.", rule=rule, action="Wait for it, or use another folder.") from error
+        raise TrainingError(
+            f"{folder} is in use by another run.", rule=rule, action="Wait for it, or use another folder."
+        ) from error

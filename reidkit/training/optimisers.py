@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reidkit.method import Method
+from reidkit.method import Loss, Method
 from reidkit.training.schedule import Schedule
 
 Optimisers = dict[str, torch.optim.Optimizer]
@@ -35,3 +35,12 @@ def restore_optimisers(method: Method, schedule: Schedule, states: dict[str, Any
         ready[player] = schedule.build_optimiser(method.players()[player])
         ready[player].load_state_dict(state)
     return ready
+
+
+def take_step(optimisers: list[torch.optim.Optimizer], loss: Loss) -> None:
+    """One gradient step of each of the optimisers on the same loss."""
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    loss.total.backward()
+    for optimiser in optimisers:
+        optimiser.step()

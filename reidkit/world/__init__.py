@@ -55,16 +55,15 @@ def make_world(
     cast = draw_cast(settings, seed)
     cameras = make_cameras(settings, seed)
     frame = plan(settings, seed, cast, cameras)
-    pictures = _pictures(frame, cast, cameras, settings, seed)
-    shown = tqdm(pictures, total=len(frame), desc=f"world {settings.name}", disable=not progress, unit="image")
+    pictures = _pictures(frame, cast, cameras, settings, seed, progress)
     kept = frame.drop(columns=["passer", "offset"])
     if out is None:
-        return in_memory(kept, shown, settings.name, (settings.height, settings.width))
-    return to_folder(kept, shown, settings.name, Path(out), settings.to_dict() | {"seed": seed})
+        return in_memory(kept, pictures, settings.name, (settings.height, settings.width))
+    return to_folder(kept, pictures, settings.name, Path(out), settings.to_dict() | {"seed": seed})
 
 
 def _pictures(
-    frame: pd.DataFrame, cast: Cast, cameras: list[Camera], settings: WorldSettings, seed: int
+    frame: pd.DataFrame, cast: Cast, cameras: list[Camera], settings: WorldSettings, seed: int, progress: bool
 ) -> Iterator[tuple[bytes, float, float]]:
     """Pictures in the order of `frame`; each is computed alone, so threads change nothing but the time."""
     names = [field.name for field in fields(Shot) if field.name != "seed"]
@@ -75,9 +74,12 @@ def _pictures(
         shot = Shot(**values, seed=shot_seed(seed, settings, frame["path"].iat[row]))
         return take_picture(shot, cast, cameras[shot.camera - 1], settings)
 
-    with _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
+    bar = tqdm(total=len(frame), desc=f"world {settings.name}", disable=not progress, unit="image")
+    with bar, _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
         for first in range(0, len(frame), 256):
-            yield from pool.map(take, range(first, min(first + 256, len(frame))))
+            for picture in pool.map(take, range(first, min(first + 256, len(frame)))):
+                bar.update()
+                yield picture
 
 
 @contextmanager

@@ -84,7 +84,8 @@ def pose(person: Person, phase: float) -> Body:
 
 def _legs(body: Body, person: Person, hips: np.ndarray, phase: float) -> None:
     thick = 0.5 + 0.5 * person.build
-    thigh_cloth = "lower" if person.lower in ("trousers", "shorts") else ("tights" if person.upper == "coat" else "skin")
+    covered = "upper" if person.upper in ("coat", "dress") else "lower"
+    thigh_cloth = "lower" if person.lower in ("trousers", "shorts") and person.upper != "coat" else covered
     below_skirt = "tights" if person.upper in ("coat", "jacket") else "skin"
     shin_cloth = {"trousers": "lower", "shorts": "skin"}.get(person.lower, below_skirt)
     hindered = {"skirt": 0.8, "long skirt": 0.6}.get(person.lower, 0.85 if person.upper == "coat" else 1.0)
@@ -99,7 +100,7 @@ def _legs(body: Body, person: Person, hips: np.ndarray, phase: float) -> None:
         ankle[1] = max(ankle[1], 0.035)
         toe = ankle + _turn(xyz(0.0, -0.012, 0.085), -0.5 * swing + 0.5 * bend)
         wide = 1.12 if person.lower == "trousers" else 1.0
-        body.add(f"{name} leg", thigh_cloth, hip, knee, 0.060 * thick * person.hips, 0.042 * thick * wide)
+        body.add(f"{name} leg", thigh_cloth, hip, knee, 0.060 * thick * person.hips, 0.040 * thick * wide)
         body.add(f"{name} leg", shin_cloth, knee, ankle, 0.041 * thick * wide, 0.026 * wide if shin_cloth != "lower" else 0.034)
         body.add("feet", "shoes", ankle + xyz(0.0, -0.008, -0.012), toe, 0.030, 0.024)
         body.keypoints |= {f"{name[0]}_hip": hip, f"{name[0]}_knee": knee, f"{name[0]}_ankle": ankle}
@@ -113,10 +114,10 @@ def _skirt(body: Body, person: Person, hips: np.ndarray, knees: list[np.ndarray]
     if not coat and person.lower not in ("skirt", "long skirt"):
         return
     material = "upper" if coat or person.upper == "dress" else "lower"
-    hem = 0.27 if coat else {"skirt": 0.21, "long skirt": 0.37}[person.lower]
+    hem = 0.27 if coat else {"skirt": 0.23, "long skirt": 0.37}[person.lower]
     narrow, wide = 0.070 * person.hips * (0.5 + 0.5 * person.build), (0.080 if hem < 0.3 else 0.092) * (0.6 + 0.4 * person.build)
     for side, knee in ((1, knees[0]), (-1, knees[1]), (0, 0.5 * (knees[0] + knees[1]))):
-        top = hips + xyz(side * 0.034, 0.025, 0.0)
+        top = hips + xyz(side * 0.042, 0.025, 0.0)
         follow = min(1.0, hem / 0.245) * (knee - hips)[2]
         bottom = hips + xyz(side * 0.040, -hem, 0.85 * follow)
         part = "right leg" if side < 0 else "left leg"
@@ -201,8 +202,8 @@ def _bag(body: Body, person: Person, hips: np.ndarray, neck: np.ndarray) -> None
     side = person.bag_side
     if person.bag == "backpack":
         for x in (-1, 1):
-            top, low = neck + xyz(x * 0.036, -0.075, -0.105), hips + xyz(x * 0.036, 0.085, -0.115)
-            body.add("bag", "bag", top, low, 0.048, 0.058)
+            top, low = neck + xyz(x * 0.026, -0.080, -0.098), hips + xyz(x * 0.030, 0.090, -0.108)
+            body.add("bag", "bag", top, low, 0.054, 0.062)
             strap = neck + xyz(x * 0.068, -0.012, 0.028)
             body.add("bag", "bag", strap, neck + xyz(x * 0.074, -0.14, 0.062), 0.016, 0.013)
     elif person.bag == "shoulder bag":
@@ -220,7 +221,7 @@ def _bag(body: Body, person: Person, hips: np.ndarray, neck: np.ndarray) -> None
             body.add("bag", "bag", wrist + xyz(0, -0.03, 0.2 * z), wrist + xyz(0, -0.06, z), 0.008, 0.008)
 
 
-def xyz(x: float, y: float, z: float) -> np.ndarray:
+def xyz(x: float | int, y: float | int, z: float | int) -> np.ndarray:
     """A point or a step in body space."""
     return np.array([x, y, z], np.float64)
 

@@ -12,12 +12,13 @@ from reidkit.compute import derive_seed
 from reidkit.world.backgrounds import panorama
 from reidkit.world.settings import WorldSettings
 
-# Light and air of a season: gain, tint (r, g, b), saturation, ambient share of the light.
+# Light and air of a season: gain, tint (r, g, b), saturation, ambient share of the light, mist.
 _AIR = {
-    "summer": (1.10, (1.05, 1.00, 0.93), 1.06, 0.42),
-    "winter": (0.95, (0.94, 0.99, 1.08), 0.85, 0.62),
-    "neutral": (1.00, (1.00, 1.00, 1.00), 0.95, 0.52),
+    "summer": (1.10, (1.05, 1.00, 0.93), 1.06, 0.42, 0.0),
+    "winter": (0.98, (0.94, 0.99, 1.08), 0.85, 0.62, 0.18),
+    "neutral": (1.00, (1.00, 1.00, 1.00), 0.95, 0.52, 0.06),
 }
+_MIST = 0.66  # brightness of mist
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Camera:
         spread: how far people stray from that direction, radians.
         elevation: degrees above the horizon. distance: to people, in body heights.
         light: unit vector to the light at noon, in camera space. ambient: share of light from everywhere, 0..1.
+        mist: share of the light that comes from the air between, 0..1.
         gain, gamma, saturation, tint: what the sensor does to colours.
         rows: pixels that a person's box really has. blur: sigma in pixels of that box. noise: sigma, 0..1. quality: JPEG.
         background: float32 (H', W', 3) panorama behind people, 0..1.
@@ -45,6 +47,7 @@ class Camera:
     distance: float
     light: np.ndarray
     ambient: float
+    mist: float
     gain: float
     gamma: float
     saturation: float
@@ -66,7 +69,7 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
     rng = np.random.default_rng(derive_seed(seed, "camera", settings.site, settings.season, index))
     gap, home = settings.camera_gap, settings.domain_gap
     neutral, own = _AIR["neutral"], _AIR[settings.season]
-    gain, tint, saturation, ambient = (
+    gain, tint, saturation, ambient, mist = (
         np.asarray(n) + home * (np.asarray(o) - np.asarray(n)) for n, o in zip(neutral, own, strict=True)
     )
 
@@ -91,6 +94,7 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
         distance=float(6.0 + 2.5 * min(gap, 1.0) * rng.uniform(-1, 1)),
         light=light / np.linalg.norm(light),
         ambient=float(np.clip(ambient + 0.25 * min(gap, 1.0) * rng.uniform(-1, 1), 0.15, 0.9)),
+        mist=float(np.clip(mist * (1.0 + gap * spread(0.8, "mist")), 0.0, 0.6)),
         gain=float(gain * np.exp(gap * spread(0.45, "gain"))),
         gamma=float(np.exp(gap * spread(0.35, "gamma"))),
         saturation=float(np.clip(saturation * np.exp(gap * spread(0.5, "saturation")), 0.1, 1.6)),
@@ -115,7 +119,8 @@ def develop(picture: np.ndarray, camera: Camera, hour: float, drift: float, flic
     late = (hour - 14.0) / 6.0  # -1 in the morning, 1 in the evening
     gain = camera.gain * np.exp(flicker - drift * (0.55 * late * late + 0.12 * late))
     tint = camera.tint * np.exp(drift * late * np.array([0.16, 0.0, -0.16]))
-    exposed = picture * (gain * tint).astype(np.float32)
+    seen = picture * np.float32(1.0 - camera.mist) + np.float32(camera.mist * _MIST)
+    exposed = seen * (gain * tint).astype(np.float32)
     grey = exposed @ np.array([0.299, 0.587, 0.114], np.float32)
     coloured = grey[..., None] + np.float32(camera.saturation) * (exposed - grey[..., None])
     curved = np.clip(coloured, 0.0, 1.0) ** np.float32(camera.gamma)

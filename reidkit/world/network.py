@@ -80,7 +80,7 @@ def visits(settings: WorldSettings, cameras: list[Camera], rng: np.random.Genera
     With `dependence` 0 cameras come in random order, none twice until all were seen. With more, the next camera is
     rather a neighbour on the plan and somebody's first camera is rather their home.
     """
-    count = max(2, int(np.clip(settings.visits + rng.integers(-1, 2), 2, 3 * len(cameras))))
+    count = max(2, round(settings.visits + settings.visits_spread * rng.integers(-1, 2)))
     places = np.stack([camera.place for camera in cameras])
     apart = np.linalg.norm(places[:, None] - places[None], axis=2)
     home = int(rng.integers(len(cameras)))
@@ -130,7 +130,8 @@ def _tracklet(settings: WorldSettings, seed: int, camera: Camera) -> list[dict[s
     start, cadence = rng.uniform(0, 2 * np.pi), rng.uniform(1.6, 2.1) * np.pi
     ground, flicker = rng.uniform(0.1, 0.9), 0.05 * rng.normal() * settings.camera_gap
     hidden = rng.random() < settings.occlusion
-    occluder = str(rng.choice(["post", "box", "passer-by"], p=[0.3, 0.3, 0.4])) if hidden else "none"
+    kind = str(rng.choice(["post", "box", "passer-by"], p=[0.3, 0.3, 0.4]))
+    occluder = kind if hidden else "none"
     place, passer = rng.uniform(-1, 1), int(rng.integers(1, 1 << 30))
     shots: list[dict[str, object]] = []
     offset = 0

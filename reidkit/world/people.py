@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -195,11 +196,10 @@ class Person:
 
 def draw_person(rng: np.random.Generator, season: str, gap: float = 1.0) -> Person:
     """A person dressed for `season`; with `gap` 0 dressed as likely for any season."""
-    wardrobe = {kind: _mixed(kind, season, gap) for kind in WARDROBES["summer"]}
 
     def pick(kind: str) -> str:
-        names, weights = zip(*sorted(wardrobe[kind].items()))
-        return str(rng.choice(names, p=np.array(weights) / sum(weights)))
+        names, upto = _mixed(kind, season, gap)
+        return names[int(np.searchsorted(upto, rng.random()))]
 
     upper, lower, pattern = pick("upper"), pick("lower"), pick("pattern")
     if upper == "dress":
@@ -243,8 +243,6 @@ def draw_person(rng: np.random.Generator, season: str, gap: float = 1.0) -> Pers
 def draw_twin(person: Person, rng: np.random.Generator, season: str, gap: float = 1.0) -> tuple[Person, str]:
     """Somebody who differs from `person` in one attribute (and in the way of walking), and the name of that attribute."""
     name = str(rng.choice(TWIN_ATTRIBUTES))
-    if name == "pattern" and person.upper not in ("jacket", "coat"):
-        rng.random()
     other = draw_person(rng, season, gap)
     for _ in range(200):
         if getattr(other, name) != getattr(person, name) and not (name == "pattern" and other.pattern == "open"):
@@ -256,14 +254,17 @@ def draw_twin(person: Person, rng: np.random.Generator, season: str, gap: float 
     return replace(person, **changed, stride=other.stride, swing=other.swing, bounce=other.bounce), name
 
 
-def _mixed(kind: str, season: str, gap: float) -> dict[str, float]:
-    """Weights of `kind`: the season's own by `gap`, the mean of all seasons for the rest; each set sums to 1."""
+@lru_cache(maxsize=256)
+def _mixed(kind: str, season: str, gap: float) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Choices of `kind` and their cumulated shares: the season's own by `gap`, the mean of all seasons for the rest."""
     total: dict[str, float] = {}
     for name, wardrobe in WARDROBES.items():
         share = (1.0 - gap) / len(WARDROBES) + (gap if name == season else 0.0)
         for item, weight in wardrobe[kind].items():
             total[item] = total.get(item, 0.0) + share * weight / sum(wardrobe[kind].values())
-    return {item: weight for item, weight in total.items() if weight > 0}
+    names = tuple(sorted(item for item, weight in total.items() if weight > 0))
+    upto = np.cumsum([total[name] for name in names])
+    return names, (*(upto[:-1] / upto[-1]).tolist(), 1.0)
 
 
 def _near(rng: np.random.Generator, mean: float, sigma: float, low: float, high: float) -> float:

@@ -34,6 +34,7 @@ class WorldSettings:
         cameras: number of cameras, C.
         train_identities, test_identities: people of each side; the sides share none.
         visits: mean number of tracklets of a person (from 2 cameras up).
+        visits_spread: how far a person's number of tracklets may be from that mean.
         frames: pictures kept of each tracklet.
         distractors: boxes of no known person (identity 0), as a share of the gallery.
         junk: spoilt boxes of known people (identity -1), as a share of the gallery.
@@ -54,13 +55,14 @@ class WorldSettings:
     width: int = 64
     cameras: int = 6
     train_identities: int = 100
-    test_identities: int = 80
+    test_identities: int = 60
     visits: float = 4.0
+    visits_spread: int = 1
     frames: int = 3
     distractors: float = 0.10
     junk: float = 0.04
     domain_gap: float = 1.0
-    camera_gap: float = 0.3
+    camera_gap: float = 0.38
     twin_rate: float = 0.10
     occlusion: float = 0.12
     box_error: float = 0.30
@@ -92,15 +94,22 @@ class WorldSettings:
 
 SIZES: dict[str, dict[str, int | float]] = {
     "XS": {"train_identities": 24, "test_identities": 20, "visits": 3.0, "frames": 2},
-    "S": {"train_identities": 100, "test_identities": 80, "visits": 4.0, "frames": 3},
-    "M": {"train_identities": 600, "test_identities": 500, "visits": 5.0, "frames": 4},
-    "L": {"train_identities": 1067, "test_identities": 1000, "visits": 5.0, "frames": 6},
+    "S": {"train_identities": 100, "test_identities": 60, "visits": 4.0, "frames": 3},
+    "M": {"train_identities": 600, "test_identities": 300, "visits": 5.0, "frames": 4},
+    "L": {"train_identities": 1067, "test_identities": 700, "visits": 5.0, "frames": 6},
 }
 """About 150, 1,200, 12,000 and 32,000 training images."""
 
 _SUMMER = WorldSettings(name="summer", season="summer", site="campus")
 _WINTER = WorldSettings(name="winter", season="winter", site="station")
-_TWELVE: dict[str, int | float] = {"train_identities": 0, "test_identities": 4, "cameras": 3, "visits": 3.0, "frames": 1}
+_TWELVE: dict[str, int | float] = {
+    "train_identities": 0,
+    "test_identities": 4,
+    "cameras": 3,
+    "visits": 3.0,
+    "visits_spread": 0,
+    "frames": 1,
+}
 _CLEAN: dict[str, float] = {"twin_rate": 0.0, "occlusion": 0.0, "box_error": 0.0, "distractors": 0.0, "junk": 0.0}
 
 PRESETS: dict[str, WorldSettings] = {

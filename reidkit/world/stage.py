@@ -119,9 +119,9 @@ def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings
     scale = FILLS * height / shot.box_scale
     foot = (width * (0.5 - shot.box_x / shot.box_scale), height * (0.5 - shot.box_y / shot.box_scale) + 0.5 * scale)
     picture = _ground(shot, camera, settings)
-    _shadow(picture, camera, foot, scale)
     hidden = cut = 0.0
     if shot.person:
+        _shadow(picture, camera, foot, scale)
         rendering, cut = _figures(shot, cast, camera, settings, scale, foot)
         alpha = _mean((rendering.part[0] >= 0).float()).numpy()[..., None]
         picture = picture * (1 - alpha) + _mean(rendering.colour[0]).numpy()

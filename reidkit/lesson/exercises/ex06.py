@@ -1,4 +1,4 @@
-"""Lesson 06: lost identities, what a label tells about the camera, and eps without the truth."""
+"""Lesson 06: unseen identities, what a label tells about the camera, and eps without the truth."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from reidkit.lesson.checks import Case, Exercise, Slip
 # ---------------------------------------------------------------------------------------------------------- warm-up
 
 
-def lost_identities(labels: np.ndarray, identities: np.ndarray) -> np.ndarray:
-    """The identities, ascending, none of whose images is in a cluster (label -1 is an outlier)."""
+def unseen_identities(labels: np.ndarray, identities: np.ndarray) -> np.ndarray:
+    """The identities, ascending, none of whose images is in a cluster (label -1 is an outlier): CANU's *lost* ones."""
     return np.setdiff1d(identities, identities[labels != -1])
 
 
-def _lost_cases() -> list[Case]:
+def _unseen_cases() -> list[Case]:
     rows = [
         ("Person 8 has outliers only.", [0, 0, -1, -1], [7, 7, 8, 8]),
         ("Person 7 has one outlier, and one image in a cluster.", [0, -1, 1, 1], [7, 7, 8, 8]),
         ("Every image is an outlier.", [-1, -1, -1], [5, 3, 5]),
-        ("Nobody is lost.", [0, 1, 0], [4, 9, 4]),
-        ("Persons 7 and 8 share a cluster: merged, not lost.", [0, 0, 0, -1], [7, 7, 8, 9]),
+        ("Nobody is missing.", [0, 1, 0], [4, 9, 4]),
+        ("Persons 7 and 8 share a cluster: merged, but seen.", [0, 0, 0, -1], [7, 7, 8, 9]),
     ]
     draw = np.random.default_rng(601)
     rows += [(f"Random labels {i}.", draw.integers(-1, 2, 8).tolist(), draw.integers(1, 6, 8).tolist()) for i in range(5)]
@@ -147,20 +147,20 @@ def _keeps_zeros(distance: np.ndarray, rho: float) -> float:
 EXERCISES = (
     Exercise(
         "06-warmup",
-        "who is lost?",
+        "who is never seen?",
         difficulty=1,
         minutes=6,
         hints=(
-            "An identity is saved as soon as one of its images is in any cluster.",
+            "An identity is seen as soon as one of its images is in any cluster.",
             "First list the identities of all images whose label is not -1.",
-            "`np.setdiff1d(all of them, the saved ones)` is sorted and has no repeats.",
+            "`np.setdiff1d(all of them, the seen ones)` is sorted and has no repeats.",
         ),
-        solution=lost_identities,
-        cases=_lost_cases,
+        solution=unseen_identities,
+        cases=_unseen_cases,
         slips=(
-            Slip(_any_outlier, "These have at least *one* outlier; an identity is lost when *all* its images are outliers."),
-            Slip(_no_own_cluster, "These own no cluster (they are nowhere the majority); lost means: in no cluster at all."),
-            Slip(_unsorted_repeats, "Each lost identity once, in ascending order."),
+            Slip(_any_outlier, "These have at least *one* outlier; an identity is unseen when *all* its images are outliers."),
+            Slip(_no_own_cluster, "These own no cluster (they are nowhere the majority); unseen means: in no cluster at all."),
+            Slip(_unsorted_repeats, "Each identity once, in ascending order."),
         ),
     ),
     Exercise(

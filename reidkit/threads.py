@@ -1,4 +1,4 @@
-"""A few Python threads that each run compiled code of their own.
+"""How many cores there are, and a few Python threads that each run compiled code of their own on one of them.
 
 Compiled kernels and matrix products release the interpreter lock. One thread a core, each with products of its own, needs
 no barrier: on a machine that others use as well, no core waits for the slowest.
@@ -6,6 +6,7 @@ no barrier: on a machine that others use as well, no core waits for the slowest.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,16 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TypeVar
 
-from reidkit.compute import threads
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+def threads() -> int:
+    """Threads that numeric code may use here: ``OMP_NUM_THREADS`` when set, else the number of usable cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[Task], Result], tasks: Iterable[Task], *, most: int | None = None) -> list[Result]:

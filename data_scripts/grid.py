@@ -1,0 +1,13 @@
+"""GRID (underground): unpack and verify a copy that you hold.
+
+python data_scripts/grid.py                                     # the card
+python data_scripts/grid.py --root FOLDER --accept-terms
+python data_scripts/grid.py --archive FILE --out FOLDER --accept-terms
+"""
+
+import sys
+
+from prepare import prepare
+
+if __name__ == "__main__":
+    sys.exit(prepare("grid"))

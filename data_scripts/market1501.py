@@ -1,0 +1,13 @@
+"""Market-1501: unpack and verify a copy that you hold.
+
+python data_scripts/market1501.py                                     # the card
+python data_scripts/market1501.py --root FOLDER --accept-terms
+python data_scripts/market1501.py --archive FILE --out FOLDER --accept-terms
+"""
+
+import sys
+
+from prepare import prepare
+
+if __name__ == "__main__":
+    sys.exit(prepare("market1501"))

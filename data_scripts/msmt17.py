@@ -1,0 +1,13 @@
+"""MSMT17 (version 1 or 2): unpack and verify a copy that you hold.
+
+python data_scripts/msmt17.py                                     # the card
+python data_scripts/msmt17.py --root FOLDER --accept-terms
+python data_scripts/msmt17.py --archive FILE --out FOLDER --accept-terms
+"""
+
+import sys
+
+from prepare import prepare
+
+if __name__ == "__main__":
+    sys.exit(prepare("msmt17"))

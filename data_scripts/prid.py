@@ -1,0 +1,13 @@
+"""PRID 2011, single shot: unpack and verify a copy that you hold.
+
+python data_scripts/prid.py                                     # the card
+python data_scripts/prid.py --root FOLDER --accept-terms
+python data_scripts/prid.py --archive FILE --out FOLDER --accept-terms
+"""
+
+import sys
+
+from prepare import prepare
+
+if __name__ == "__main__":
+    sys.exit(prepare("prid"))

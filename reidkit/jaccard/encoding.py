@@ -1,0 +1,83 @@
+"""From features to sparse k-reciprocal encodings, the part that `jaccard_graph` and `rerank` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from reidkit.neighbours import is_unit, neighbour_lists
+from reidkit.neighbours.rows import on_grid
+from reidkit.neighbours.search import euclidean_lists
+from reidkit.threads import in_threads, row_ranges
+
+Piece = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """What the encoding needs to know of the neighbours.
+
+    Attributes:
+        index: int32 (N, k), each image first, then by distance, ties by index.
+        similarity: float64 (N, k) inner products of unit rows; (N, 0) for other rows.
+        scale: float64 (N,), what squared distances are divided by: 1 (``"index"``) or the row's largest (``"full"``).
+        unit: whether rows have length 1.
+    """
+
+    index: np.ndarray
+    similarity: np.ndarray
+    scale: np.ndarray
+    unit: bool
+
+
+def ranks(rows: np.ndarray, k1: int, k2: int, variant: str, *, backend: str = "auto") -> Ranks:
+    """Neighbours of each row in its own set, as many as the variant looks at (at most N)."""
+    full = variant == "full"
+    k = min(len(rows), max(k1 + 1, k2) if full else k1)
+    unit = is_unit(rows)
+    found = neighbour_lists(rows, k, farthest=full, backend=backend) if unit else euclidean_lists(rows, k, farthest=full)
+    scale = np.ones(len(rows)) if found.farthest is None else _distance_to(rows, found.farthest, unit)
+    return Ranks(found.index, found.similarity if unit else np.empty((len(rows), 0)), scale, unit)
+
+
+def encodings(rows: np.ndarray, known: Ranks, k1: int, k2: int) -> sparse.csr_array:
+    """V (N, N) float64: the weight of each row's expanded k-reciprocal neighbours, averaged over the first k2 of its list.
+
+    Rows sum to 1. Columns stand in no order.
+    """
+    from reidkit.jaccard.kernels import average, encode, reciprocal_sets
+
+    images, k = known.index.shape
+
+    def mutual(columns: int) -> tuple[np.ndarray, np.ndarray]:
+        sets, counts = np.empty((images, columns), np.int32), np.empty(images, np.int32)
+        in_threads(lambda piece: reciprocal_sets(known.index, columns, *piece, sets, counts), row_ranges(images))
+        return sets, counts
+
+    whole, half = mutual(min(k1 + 1, k)), mutual(min(round(k1 / 2) + 1, k))
+    settings = rows, known.unit, known.index, known.similarity, known.scale, *whole, *half
+    weights = _stacked(in_threads(lambda piece: encode(*settings, *piece), row_ranges(images)))
+    if min(k2, k) > 1:
+        v = weights.indptr, weights.indices, weights.data
+        weights = _stacked(in_threads(lambda piece: average(*v, known.index, min(k2, k), *piece), row_ranges(images)))
+    return weights
+
+
+def _stacked(pieces: list[Piece]) -> sparse.csr_array:
+    """Pieces of rows (lengths, columns, values) as one square matrix."""
+    lengths = np.concatenate([piece[0] for piece in pieces])
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    data, indices = np.concatenate([piece[2] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
+    return sparse.csr_array((data, indices, indptr), shape=(len(lengths), len(lengths)))
+
+
+def _distance_to(rows: np.ndarray, others: np.ndarray, unit: bool) -> np.ndarray:
+    """float64 (N,) squared distance of each row to the row `others` names; 1 where that is 0."""
+    parts = []
+    for start in range(0, len(rows), 4096):
+        x, y = rows[start : start + 4096].astype(np.float64), rows[others[start : start + 4096]].astype(np.float64)
+        parts.append(2.0 - 2.0 * on_grid(np.einsum("nd,nd->n", x, y)) if unit else ((x - y) ** 2).sum(axis=1))
+    squared = np.concatenate(parts)
+    return np.where(squared > 0, squared, 1.0)

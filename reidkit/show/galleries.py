@@ -1,0 +1,72 @@
+"""Galleries drawn from tables of a diagnosis: one ranking, or rows of clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from reidkit.diagnose import Diagnosis
+from reidkit.diagnose.faults import members, sort_clusters
+from reidkit.records import ImageTable
+from reidkit.show.picture import Picture
+from reidkit.show.thumbnails import MOST, thumbnails
+from reidkit.show.tiles import Tile, draw_tiles
+
+
+def ranking_gallery(query: ImageTable, row: int, gallery: ImageTable, ranking: pd.DataFrame, *, height: int = 96) -> Picture:
+    """A query and gallery images, each with rank, camera and distance, its border and sign saying what it is.
+
+    Args:
+        ranking: rows of `diagnose.ranking.rank_query`, all of them shown.
+    """
+    names = gallery.camera_names
+    sheet = [thumbnails(query, [row], height=height), thumbnails(gallery, ranking["image"].to_numpy(), height=height)]
+    tiles = [Tile(0, "query", f"query\nc{query.camera_names[int(query.camera[row])]}")]
+    for place, hit in enumerate(ranking.itertuples(), start=1):
+        rank = f"#{hit.rank}" if hit.rank else "out"
+        tiles.append(Tile(place, str(hit.mark), f"{rank} c{names[int(hit.camera)]}\n{hit.distance:.3g}"))
+    alt = f"A query picture and its {len(ranking)} nearest gallery pictures with rank, camera and distance: "
+    return Picture(draw_tiles(np.concatenate(sheet), [tiles]), alt + ", ".join(ranking["mark"]) + ".")
+
+
+def cluster_gallery(
+    diagnosis: Diagnosis,
+    table: ImageTable,
+    *,
+    fault: str = "largest",
+    first: int = 0,
+    rows: int = 6,
+    across: int = 12,
+    height: int = 64,
+) -> Picture:
+    """One row a cluster, the worst of a chosen fault first; under each picture its camera.
+
+    Args:
+        table: the images that were diagnosed, row by row.
+        fault: see `diagnose.faults.FAULTS`.
+        first: clusters skipped.
+        rows, across: clusters, and pictures of each; at most 400 pictures together.
+    """
+    order = sort_clusters(diagnosis.clusters, fault).iloc[first : first + rows]
+    across = min(across, MOST // max(rows, 1))
+    images: list[int] = []
+    tiles: list[list[Tile]] = []
+    titles: list[str] = []
+    for cluster in order.itertuples():
+        shown = members(diagnosis.labelling, cluster.cluster, across)
+        start = len(images)
+        images += shown["image"].tolist()
+        cameras = [table.camera_names[int(c)] for c in table.camera[shown["image"]]]
+        tiles.append([Tile(start + i, str(mark), f"c{c}") for i, (mark, c) in enumerate(zip(shown["mark"], cameras))])
+        titles.append(cluster_title(cluster._asdict()))
+    figure = draw_tiles(thumbnails(table, images, height=height), tiles, titles=titles)
+    return Picture(figure, f"Pictures of {len(order)} clusters, {fault} first. " + "; ".join(titles) + ".")
+
+
+def cluster_title(cluster: dict[str, object]) -> str:
+    """One cluster in a few words."""
+    text = f"cluster {cluster['cluster']}: {cluster['images']} images, {cluster['cameras']} cameras"
+    purity = cluster.get("purity")
+    if isinstance(purity, float) and purity == purity:
+        text += f", purity {purity:.2f}, {cluster['identities']} identities"
+    return f"{text}, {cluster['status']}"

@@ -1,0 +1,84 @@
+"""The picture of a run: four panels over epochs, one epoch marked, and under them a few of its clusters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reidkit.diagnose import Diagnosis
+from reidkit.records import ImageTable
+from reidkit.show.figures import plot_epochs
+from reidkit.show.galleries import cluster_gallery
+from reidkit.show.picture import DPI, Picture, new_figure
+
+PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("Clusters", "count", {"clusters": "clusters", "outliers": "outliers"}),
+    ("Quality", "share", {"mean_ap": "mAP (test)", "f1": "pairwise F", "f1_cross_camera": "F across cameras"}),
+    (
+        "Camera information",
+        "nats",
+        {
+            "camera_information": "I(label; camera)",
+            "camera_information_chance": "by chance",
+            "camera_floor": "I(identity; camera)",
+            "camera_entropy": "H(camera), the ceiling",
+        },
+    ),
+    ("Lost identities", "identities", {"lost": "majority of no cluster", "unseen": "all images outliers"}),
+)
+CLUSTERS, ACROSS = 4, 14
+MARGINS = {"left": 0.07, "right": 0.985, "top": 0.945, "bottom": 0.1, "hspace": 0.55, "wspace": 0.16}
+
+
+def history_figure(
+    epochs: pd.DataFrame, epoch: int, diagnosis: Diagnosis, table: ImageTable | None = None, fault: str = "largest"
+) -> Picture:
+    """Curves of `epochs` (see `diagnose.history.COLUMNS`) with `epoch` marked; with `table` also clusters, sorted by `fault`."""
+    panels = [(title, unit, {c: n for c, n in columns.items() if c in epochs}) for title, unit, columns in PANELS]
+    panels = [panel for panel in panels if panel[2]]
+    gallery = None
+    if table is not None and len(diagnosis.clusters):
+        gallery = cluster_gallery(diagnosis, table, fault=fault, rows=CLUSTERS, across=ACROSS)
+    two_rows = len(panels) > 2
+    figure = new_figure(9.0, 4.6 if two_rows else 2.4, margins=MARGINS if two_rows else MARGINS | {"top": 0.89, "bottom": 0.2})
+    for axes, (title, unit, columns) in zip(figure.subplots(-(-len(panels) // 2), 2, squeeze=False).flat, panels):
+        plot_epochs(axes, epochs, columns, unit=unit, title=title, mark=epoch)
+    for axes in figure.axes[len(panels) :]:
+        axes.remove()
+    words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
+    if gallery is None:
+        return Picture(figure, words)
+    return Picture(_stacked(figure, gallery.figure), f"{words} Below, clusters of epoch {epoch}: {gallery.alt}")
+
+
+def history_sentence(epochs: pd.DataFrame, epoch: int) -> str:
+    """One epoch in one sentence."""
+    row = epochs.iloc[epoch]
+    parts = [f"{int(row['clusters'])} clusters and {int(row['outliers'])} outliers"]
+    if "f1" in epochs:
+        parts.append(f"pairwise F {row['f1']:.2f}, {int(row['lost'])} identities lost ({int(row['unseen'])} unseen)")
+    information = f"I(label; camera) {row['camera_information']:.2f} nats ({row['camera_information_chance']:.2f} by chance"
+    parts.append(information + (f", truth {row['camera_floor']:.2f})" if "camera_floor" in epochs else ")"))
+    if "mean_ap" in epochs and not math.isnan(row["mean_ap"]):
+        parts.append(f"mAP {row['mean_ap']:.1%}")
+    return f"Epoch {epoch} of 0 to {len(epochs) - 1}: " + "; ".join(parts) + "."
+
+
+def _stacked(top: Figure, below: Figure) -> Figure:
+    """Two finished figures, one above the other, as one."""
+    sheets = []
+    for figure in (top, below):
+        figure.set_dpi(DPI)
+        figure.canvas.draw()
+        sheets.append(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
+    width, height = max(sheet.shape[1] for sheet in sheets), sum(sheet.shape[0] for sheet in sheets)
+    canvas, row = np.full((height, width, 3), 255, np.uint8), 0
+    for sheet in sheets:
+        canvas[row : row + sheet.shape[0], : sheet.shape[1]] = sheet
+        row += sheet.shape[0]
+    figure = new_figure(width / DPI, height / DPI)
+    figure.figimage(canvas)
+    return figure

@@ -1,0 +1,86 @@
+"""`QueryExplorer`: the ranked gallery of a query, as the protocol sees it."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from reidkit.diagnose.ranking import average_precision, rank_query
+from reidkit.evaluate import evaluate_ranking
+from reidkit.records import Records
+from reidkit.show.galleries import ranking_gallery
+from reidkit.show.picture import Picture
+from reidkit.show.widget import View
+
+ORDERS = ("worst first", "best first", "random", "as given")
+
+
+class QueryExplorer(View):
+    """A query and the nearest gallery images: right and wrong ones, junk, and what the protocol takes out.
+
+    Args:
+        distance: (Q, G), smaller is more alike.
+        query, gallery: the records of its rows and columns.
+        protocol: see `reidkit.evaluate.PROTOCOLS`.
+        top: gallery images shown.
+        order: which query comes first, one of `ORDERS`; queries without a right answer stand last.
+        seed: of the random order.
+    """
+
+    def __init__(
+        self,
+        distance: Float[np.ndarray, "q g"],
+        query: Records,
+        gallery: Records,
+        *,
+        protocol: str = "market",
+        top: int = 10,
+        order: str = "worst first",
+        seed: int = 0,
+    ) -> None:
+        self.distance, self.query, self.gallery, self.protocol, self.top = distance, query, gallery, protocol, top
+        sides = query.identity, gallery.identity, query.camera, gallery.camera
+        precision = evaluate_ranking(distance, *sides, protocol=protocol).average_precision
+        worst, best = (np.argsort(np.where(np.isnan(precision), 2.0, sign * precision), kind="stable") for sign in (1, -1))
+        shuffled = np.random.default_rng(seed).permutation(len(query))
+        self.orders = dict(zip(ORDERS, (worst, best, shuffled, np.arange(len(query)))))
+        self.order, self.position, self.removed = order, 0, "shown"
+
+    def controls(self) -> dict[str, ipywidgets.ValueWidget]:
+        return {
+            "order": ipywidgets.Dropdown(options=ORDERS, value=self.order, description="queries"),
+            "position": ipywidgets.IntSlider(
+                self.position, 0, len(self.query) - 1, description="number", continuous_update=False
+            ),
+            "removed": ipywidgets.Dropdown(options=("shown", "hidden"), value=self.removed, description="taken out"),
+        }
+
+    @property
+    def row(self) -> int:
+        """Row of the present query."""
+        return int(self.orders[self.order][self.position])
+
+    def ranking(self) -> pd.DataFrame:
+        """The whole ranking of the present query (columns in `diagnose.ranking.COLUMNS`)."""
+        who, where = int(self.query.identity[self.row]), int(self.query.camera[self.row])
+        sides = self.gallery.identity, self.gallery.camera
+        return rank_query(self.distance[self.row].astype(np.float64), who, where, *sides, protocol=self.protocol)
+
+    def data(self) -> pd.DataFrame:
+        whole = self.ranking()
+        kept = whole if self.removed == "shown" else whole[whole["rank"] > 0]
+        return kept.head(self.top).reset_index(drop=True)
+
+    def static(self) -> Picture:
+        return ranking_gallery(self.query, self.row, self.gallery, self.data())
+
+    def describe(self) -> str:
+        whole = self.ranking()
+        value, out = average_precision(whole), int((whole["rank"] == 0).sum())
+        first = whole.loc[whole["mark"] == "match", "rank"]
+        found = f"average precision {value:.2f}, first match at rank {first.iloc[0]}" if len(first) else "no match in the gallery"
+        who = f"identity {self.query.identity[self.row]}, row {self.row}"
+        rest = int((whole["mark"] == "match").sum())
+        return f"Query {who}: {found}; {rest} matches in all, {out} images taken out by protocol {self.protocol}."

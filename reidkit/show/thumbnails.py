@@ -1,0 +1,59 @@
+"""Small pictures for galleries: decoded strictly, fitted into one size, at most 400 a view."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from reidkit.errors import ReidkitError
+from reidkit.images.decode import decode
+from reidkit.records import ImageTable
+
+MOST = 400
+TALL = 0.75
+
+
+def thumbnails(
+    table: ImageTable, rows: Sequence[int] | np.ndarray, *, height: int = 64, width: int | None = None
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """The pictures of some rows, shrunk or widened to fit (height, width); what is left over is white.
+
+    Args:
+        table: with pixels in memory, or paths.
+        rows: at most `MOST` row numbers.
+        width: in pixels; None takes half the height for upright pictures, else the height.
+
+    Raises:
+        ReidkitError: when more than `MOST` are asked for.
+        ImageError: naming a file that cannot be decoded.
+    """
+    index = np.asarray(rows, np.int64)
+    if len(index) > MOST:
+        raise ReidkitError(
+            f"{len(index)} thumbnails were asked for.", rule=f"A view shows at most {MOST}.", action="Show fewer rows."
+        )
+    images = [_image(table, int(row)) for row in index]
+    if width is None:
+        upright = not images or images[0].width < TALL * images[0].height
+        width = height // 2 if upright else height
+    fitted = [np.asarray(ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR, color="white")) for image in images]
+    return np.stack(fitted) if fitted else np.zeros((0, height, width, 3), np.uint8)
+
+
+def sprite(pictures: UInt8[np.ndarray, "n h w 3"], *, columns: int | None = None) -> tuple[UInt8[np.ndarray, "a b 3"], int]:
+    """One sheet with all pictures, row by row, and its number of columns; unused places are white."""
+    n, height, width, _ = pictures.shape
+    across = columns or max(1, math.ceil(math.sqrt(n * height / width)))
+    down = max(1, math.ceil(n / across))
+    sheet = np.full((down * across, height, width, 3), 255, np.uint8)
+    sheet[:n] = pictures
+    grid = sheet.reshape(down, across, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(grid.reshape(down * height, across * width, 3)), across
+
+
+def _image(table: ImageTable, row: int) -> Image.Image:
+    return Image.fromarray(table.pixels[row]) if table.pixels is not None else decode(table.paths[row])

@@ -1,0 +1,100 @@
+"""Rows of small pictures, each with a border, a sign and a caption: what every gallery is drawn with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from reidkit.diagnose.text import plain
+from reidkit.show.palette import MARKS
+from reidkit.show.picture import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GAP, LINE, LEGEND = 8, 12, 26  # pixels between pictures, for a line of text, for the legend
+LETTER, ENTRY = 5.2, 190  # pixels a letter of a title, and an entry of the legend, at most take
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One place of a gallery: which picture, how it is marked, and up to two lines of short words under it."""
+
+    picture: int
+    mark: str = "plain"
+    caption: str = ""
+
+
+def draw_tiles(
+    pictures: UInt8[np.ndarray, "n h w 3"], rows: list[list[Tile]], *, titles: list[str] | None = None, least_width: int = 320
+) -> Figure:
+    """Rows of tiles with a title above each row and a legend of the marks in use, pixel by pixel.
+
+    Args:
+        pictures: the thumbnails that tiles refer to by number.
+        rows: tiles row by row; rows may differ in length.
+        titles: one line of text above each row.
+        least_width: of the figure, in pixels.
+    """
+    _, height, width, _ = pictures.shape
+    tiles = [tile for row in rows for tile in row]
+    lines = max((tile.caption.count("\n") + 1 for tile in tiles if tile.caption), default=0)
+    marks = [name for name in MARKS if name != "plain" and any(tile.mark == name for tile in tiles)]
+    head = LINE if titles else 0
+    step = head + height + GAP + lines * LINE
+    widths = [max((len(row) for row in rows), default=1) * (width + GAP), least_width, len(marks) * ENTRY]
+    across = int(max([*widths, *(len(title) * LETTER for title in titles or [])]))
+    down = max(len(rows), 1) * step + LEGEND * bool(marks)
+    sheet = np.full((down, across, 3), 255, np.uint8)
+    places = [
+        (tile, r * step + head + GAP // 2, c * (width + GAP) + GAP // 2)
+        for r, row in enumerate(rows)
+        for c, tile in enumerate(row)
+    ]
+    for tile, top, left in places:
+        sheet[top : top + height, left : left + width] = pictures[tile.picture]
+    figure, axes = _canvas(sheet)
+    for number, title in enumerate(titles or []):
+        axes.text(3, number * step + 1, plain(title), va="top", fontsize=7.5)
+    for tile, top, left in places:
+        _decorate(axes, tile, top, left, height, width)
+    if marks:
+        axes.legend(
+            handles=[_key(name) for name in marks], loc="lower left", ncols=len(marks), fontsize=7.5, frameon=False, borderpad=0
+        )
+    return figure
+
+
+def _canvas(sheet: np.ndarray) -> tuple[Figure, Axes]:
+    """A figure that shows `sheet` one to one, with axes in pixels from the upper left corner."""
+    down, across, _ = sheet.shape
+    figure = Figure(figsize=(across / DPI, down / DPI), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.imshow(sheet, extent=(0, across, down, 0), interpolation="nearest", aspect="auto")
+    axes.axis("off")
+    return figure, axes
+
+
+def _decorate(axes: Axes, tile: Tile, top: int, left: int, height: int, width: int) -> None:
+    mark = MARKS[tile.mark]
+    if mark.colour != "none":
+        axes.add_patch(Rectangle((left - 1, top - 1), width + 2, height + 2, fill=False, ec=mark.colour, lw=2.4, ls=mark.line))
+    if mark.sign:
+        box = {"facecolor": mark.colour, "edgecolor": "none", "pad": 1.2}
+        axes.text(left + 3, top + 3, mark.sign, color="white", va="top", fontsize=7.5, fontweight="bold", bbox=box)
+    if tile.caption:
+        words = "\n".join(plain(line) for line in tile.caption.split("\n"))
+        axes.text(left + width / 2, top + height + 3, words, ha="center", va="top", fontsize=6.5, linespacing=1.05)
+
+
+def _key(name: str) -> Line2D:
+    mark = MARKS[name]
+    return Line2D([], [], color=mark.colour, ls=mark.line, lw=2.4, label=f"{mark.sign} {mark.meaning}".strip())

@@ -1,0 +1,96 @@
+"""What every widget is: a view with four faces over tables that were computed elsewhere."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from html import escape
+from typing import TypeVar
+
+import ipywidgets
+import pandas as pd
+
+from reidkit.diagnose.text import plain
+from reidkit.errors import ReidkitError, nearest_name
+from reidkit.show.callback import strict
+from reidkit.show.picture import Picture
+
+V = TypeVar("V", bound="View")
+
+
+def headless() -> bool:
+    """Whether nobody sits in front of this notebook: ``REIDKIT_HEADLESS`` is set to something other than 0."""
+    return os.environ.get("REIDKIT_HEADLESS", "0") not in ("", "0")
+
+
+class View(ABC):
+    """A widget. What it shows is set by a few named values (its state), which controls turn and `set` sets.
+
+    The four faces: `show` (live, or the static twin where nobody can turn it), `static` (a picture that needs no kernel),
+    `data` (the data frame behind it) and `describe` (one sentence from the data). All of them show the present state.
+    """
+
+    @abstractmethod
+    def controls(self) -> dict[str, ipywidgets.ValueWidget]:
+        """State name -> a control whose `value` is that state's present value; reached by Tab, turned by arrow keys."""
+
+    @abstractmethod
+    def static(self) -> Picture:
+        """The picture of the present state."""
+
+    @abstractmethod
+    def data(self) -> pd.DataFrame:
+        """The table behind the picture."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What the picture shows now, in one sentence made from the data."""
+
+    def set(self: V, **state: object) -> V:
+        """Set state by name, as a control does; `show` and the other faces follow.
+
+        Raises:
+            ReidkitError: for a name that this view does not have, or a value that it cannot take.
+        """
+        for name, value in state.items():
+            known = self.controls()
+            if name not in known:
+                what = f"{type(self).__name__} has no {name!r}. {nearest_name(name, known)}"
+                raise ReidkitError(what, rule="Only what a control turns can be set.", action="Use one of these names.")
+            try:
+                known[name].value = value
+                taken = known[name].value == value
+            except Exception as error:
+                raise _refused(name, value, str(error)) from error
+            if not taken:
+                raise _refused(name, value, f"it was moved to {known[name].value!r}")
+            setattr(self, name, value)
+        return self
+
+    def show(self) -> ipywidgets.Widget | Picture:
+        """The live widget; the static twin when ``REIDKIT_HEADLESS`` is set."""
+        return self.static() if headless() else self.live()
+
+    def live(self) -> ipywidgets.VBox:
+        """Controls, the picture, a sentence that says what it shows now, and a line for what went wrong."""
+        status, picture, sentence = (ipywidgets.HTML() for _ in range(3))
+        controls = self.controls()
+
+        def draw() -> None:
+            picture.value = self.static().html(caption=False)
+            sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(self.describe()))}</div>'
+
+        @strict(status)
+        def turned(name: str, value: object) -> None:
+            setattr(self, name, value)
+            draw()
+
+        for name, control in controls.items():
+            control.observe(lambda change, name=name: turned(name, change["new"]), names="value")
+        strict(status)(draw)()
+        bar = ipywidgets.HBox(list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
+        return ipywidgets.VBox([bar, picture, sentence, status])
+
+
+def _refused(name: str, value: object, reason: str) -> ReidkitError:
+    return ReidkitError(f"{name}={value!r}: {reason}.", rule="A value is one that the control offers.", action="Choose another.")

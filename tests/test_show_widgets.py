@@ -1,0 +1,252 @@
+"""Widgets: four faces each, driven from Python as a browser would drive them; and callbacks that fail loudly."""
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import pytest
+
+from reidkit.capsule import CapsuleWriter
+from reidkit.diagnose import diagnose
+from reidkit.diagnose.ranking import average_precision, rank_query
+from reidkit.errors import DiagnosisError, ReidkitError
+from reidkit.evaluate import PROTOCOLS, evaluate_ranking
+from reidkit.records import Records, make_records
+from reidkit.show import ERRORS, ClusterGallery, Picture, QueryExplorer, RunHistory, View, strict
+
+
+def records(identity: np.ndarray, camera: np.ndarray, seed: int = 0) -> Records:
+    pixels = np.random.default_rng(seed).integers(0, 256, (len(identity), 16, 8, 3), np.uint8)
+    frame = pd.DataFrame({"path": [f"{seed}-{i}.png" for i in range(len(identity))], "identity": identity, "camera": camera})
+    return make_records(frame, pixels=pixels, check_paths=False)
+
+
+def explorer(case: int = 0, **options: object) -> QueryExplorer:
+    generator = np.random.default_rng(case)
+    query = records(generator.integers(1, 5, 8), np.r_[0, 1, 2, generator.integers(0, 3, 5)])
+    gallery = records(generator.integers(-1, 4, 30), np.r_[0, 1, 2, generator.integers(0, 3, 27)], seed=1)
+    return QueryExplorer(generator.random((8, 30)), query, gallery, **options)
+
+
+def history(table: bool = True) -> RunHistory:
+    generator = np.random.default_rng(0)
+    images = records(np.repeat(np.arange(1, 7), 5), np.arange(30) % 3)
+    labels = np.where(generator.random((4, 30)) < 0.7, images.identity, generator.integers(-1, 6, (4, 30)))
+    scores = pd.DataFrame({"epoch": [0, 3], "mean_ap": [0.2, 0.6], "rank1": [0.3, 0.7]})
+    return RunHistory(labels, images.camera, images.identity, scores=scores, table=images if table else None)
+
+
+def gallery() -> ClusterGallery:
+    generator = np.random.default_rng(0)
+    images = records(np.repeat(np.arange(1, 9), 5), np.arange(40) % 3)
+    label = np.where(generator.random(40) < 0.7, images.identity, generator.integers(-1, 8, 40))
+    return ClusterGallery(diagnose(label, images.camera, identities=images.identity), images, rows=3)
+
+
+VIEWS = {"QueryExplorer": explorer, "RunHistory": history, "ClusterGallery": gallery}
+
+
+def parts(live: ipywidgets.VBox) -> tuple[list[ipywidgets.ValueWidget], str, str, str]:
+    bar, picture, sentence, status = live.children
+    return list(bar.children), picture.value, sentence.value, status.value
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_four_faces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REIDKIT_HEADLESS", raising=False)
+    view = VIEWS[name]()
+    controls, picture, sentence, status = parts(view.show())
+    assert controls and all(control.description for control in controls) and status == ""
+    assert '<img src="data:image/png;base64,' in picture and 'alt="' in picture
+    assert "aria-live" in sentence and len(view.describe()) > 20
+    assert isinstance(view.static(), Picture) and view.static().alt
+    assert isinstance(view.data(), pd.DataFrame) and len(view.data())
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_headless_shows_the_static_twin(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDKIT_HEADLESS", "1")
+    view = VIEWS[name]()
+    shown = view.show()
+    assert isinstance(shown, Picture) and shown.png == view.static().png
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/plain"] and sum(map(len, bundle.values())) < 400_000
+    monkeypatch.setenv("REIDKIT_HEADLESS", "0")
+    assert isinstance(view.show(), ipywidgets.VBox)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_control_turns_the_picture_and_keyboards_reach_it(name: str) -> None:
+    view = VIEWS[name]()
+    live = view.live()
+    for state, control in zip(view.controls(), parts(live)[0]):
+        assert isinstance(control, ipywidgets.IntSlider | ipywidgets.Dropdown)
+        other = control.min if isinstance(control, ipywidgets.IntSlider) else control.options[-1]
+        if control.value == other:
+            other = control.max if isinstance(control, ipywidgets.IntSlider) else control.options[0]
+        before = parts(live)[1:3]
+        control.value = other
+        assert getattr(view, state) == other
+        assert parts(live)[1:3] != before, state
+        assert view.describe() in parts(live)[2].replace("&#x27;", "'").replace("&quot;", '"')
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_set_refuses_what_no_control_offers(name: str) -> None:
+    view = VIEWS[name]()
+    with pytest.raises(ReidkitError, match="has no 'epok'"):
+        view.set(epok=1)
+    for state, control in view.controls().items():
+        with pytest.raises(ReidkitError, match=state):
+            view.set(**{state: 10**6 if isinstance(control, ipywidgets.IntSlider) else "nothing"})
+        assert getattr(view, state) == control.value
+
+
+class Broken(View):
+    def __init__(self) -> None:
+        self.level = 0
+
+    def controls(self) -> dict[str, ipywidgets.ValueWidget]:
+        return {"level": ipywidgets.IntSlider(self.level, 0, 9, description="level")}
+
+    def static(self) -> Picture:
+        if self.level == 5:
+            raise ValueError("no <b>level</b> five")
+        return gallery().static()
+
+    def data(self) -> pd.DataFrame:
+        return pd.DataFrame()
+
+    def describe(self) -> str:
+        return f"level {self.level}"
+
+
+def test_an_exception_in_a_callback_is_shown_kept_and_raised() -> None:
+    kept = len(ERRORS)
+    live = Broken().live()
+    control = parts(live)[0][0]
+    with pytest.raises(ValueError, match="five"):
+        control.value = 5
+    assert len(ERRORS) == kept + 1 and isinstance(ERRORS[-1], ValueError)
+    status = parts(live)[3]
+    assert "ValueError: no &lt;b&gt;level&lt;/b&gt; five" in status and 'role="alert"' in status and "color:#B30000" in status
+    control.value = 6
+    assert parts(live)[3] == "" and "level 6" in parts(live)[2]
+    del ERRORS[kept:]
+
+
+def test_strict_keeps_results_and_names() -> None:
+    @strict(ipywidgets.HTML())
+    def double(x: int) -> int:
+        """Twice."""
+        return 2 * x
+
+    assert double(4) == 8 and double.__name__ == "double" and double.__doc__ == "Twice."
+
+
+def test_a_live_widget_stores_no_plotting_library() -> None:
+    live = history().live()
+    states = [widget.get_state() for widget in [live, *live.children, *live.children[0].children]]
+    assert sum(len(str(state)) for state in states) < 600_000
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_rankings_agree_with_the_evaluation_and_with_a_loop(protocol: str) -> None:
+    view = explorer(3, protocol=protocol, order="as given", top=30)
+    sides = view.query.identity, view.gallery.identity, view.query.camera, view.gallery.camera
+    scores = evaluate_ranking(view.distance, *sides, protocol=protocol)
+    for position in range(len(view.query)):
+        ranking = view.set(position=position).data()
+        np.testing.assert_allclose(average_precision(ranking), scores.average_precision[position])
+        identity, camera, rank = view.query.identity[position], view.query.camera[position], 0
+        assert ranking["distance"].is_monotonic_increasing and len(ranking) == 30
+        for row in ranking.itertuples():
+            same_camera = view.gallery.camera[row.image] == camera
+            who = view.gallery.identity[row.image]
+            assert (row.identity, row.camera) == (who, view.gallery.camera[row.image])
+            out = {"market": same_camera and who == identity, "literal-camera": same_camera, "no-camera": False}[protocol]
+            mark = "junk" if who == -1 else "same camera" if out else "match" if who == identity else "mismatch"
+            assert row.mark == mark
+            rank += mark in ("match", "mismatch")
+            assert row.rank == (rank if mark in ("match", "mismatch") else 0)
+
+
+def test_queries_come_worst_or_best_first_and_unanswerable_ones_last() -> None:
+    view = explorer(5)
+    for order, sign in (("worst first", 1), ("best first", -1)):
+        view.set(order=order)
+        values = np.array([average_precision(view.set(position=p).ranking()) for p in range(len(view.query))])
+        answered = values[~np.isnan(values)]
+        assert (np.diff(sign * answered) >= 0).all() and np.isnan(values[len(answered) :]).all()
+    assert sorted(view.orders["random"]) == list(range(len(view.query)))
+    assert explorer(5, seed=1).orders["random"].tolist() != view.orders["random"].tolist()
+
+
+def test_what_the_protocol_takes_out_can_be_hidden() -> None:
+    view = explorer(2, top=30)
+    whole = view.data()
+    assert (whole["rank"] == 0).any()
+    pd.testing.assert_frame_equal(view.set(removed="hidden").data(), whole[whole["rank"] > 0].reset_index(drop=True))
+
+
+def test_ties_are_ranked_by_gallery_index_and_unknown_protocols_refused() -> None:
+    ids, cameras = np.array([1, 2, 1]), np.array([0, 1, 1])
+    assert rank_query(np.zeros(3), 1, 2, ids, cameras)["image"].tolist() == [0, 1, 2]
+    with pytest.raises(DiagnosisError, match="Did you mean 'market'"):
+        rank_query(np.zeros(3), 1, 2, ids, cameras, protocol="markt")
+
+
+def test_run_history_equals_a_diagnosis_of_each_epoch() -> None:
+    view = history()
+    for epoch, row in view.data().iterrows():
+        found = diagnose(view.labels[epoch], view.cameras, identities=view.identities, permutations=5)
+        for column, name, options in (
+            ("clusters", "clusters", {}),
+            ("outliers", "outliers", {}),
+            ("camera_information", "camera_information", {}),
+            ("camera_information_chance", "camera_information_chance", {}),
+            ("camera_floor", "camera_floor", {}),
+            ("precision", "precision", {}),
+            ("recall", "recall", {"outliers": "singletons"}),
+            ("f1", "f1", {"outliers": "singletons"}),
+            ("f1_cross_camera", "f1", {"outliers": "singletons", "pairs": "cross-camera"}),
+            ("lost", "lost", {}),
+            ("unseen", "unseen", {}),
+        ):
+            assert row[column] == pytest.approx(found.score(name, **options)), column
+    assert view.data()["mean_ap"].tolist()[::3] == [0.2, 0.6] and view.data()["mean_ap"].isna().sum() == 2
+    assert np.isnan(view.data()["agreement"][0]) and view.data()["agreement"][1:].between(-1, 1).all()
+
+
+def test_run_history_without_truth_scores_or_pictures() -> None:
+    view = RunHistory(np.array([[0, 0, 1, 1], [0, 0, -1, -1]]), [0, 1, 0, 1])
+    assert list(view.controls()) == ["epoch"] and not {"f1", "lost", "mean_ap"} & set(view.data())
+    assert "identities" not in view.describe() and view.static().png
+    with pytest.raises(DiagnosisError, match="Train for an epoch first"):
+        RunHistory(np.zeros((0, 4), int), [0, 1, 0, 1])
+
+
+def test_run_history_of_an_epoch_without_clusters() -> None:
+    images = records(np.repeat([1, 2], 4), np.arange(8) % 2)
+    view = RunHistory(np.array([[-1] * 8, [0] * 8]), images.camera, images.identity, table=images)
+    assert "0 clusters and 8 outliers" in view.set(epoch=0).describe() and view.static().png and parts(view.live())[3] == ""
+
+
+def test_run_history_reads_a_capsule(tmp_path) -> None:
+    other = history()
+    writer = CapsuleWriter.create(tmp_path / "run", other.table.frame, {"method": "toy"})
+    for label in other.labels:
+        writer.add_labels(label, {"eps": 0.5})
+    writer.add_scores(0, {"mean_ap": 0.2, "rank1": 0.3})
+    writer.add_scores(3, {"mean_ap": 0.6, "rank1": 0.7})
+    view = RunHistory.from_capsule(writer, table=other.table)
+    pd.testing.assert_frame_equal(view.data().drop(columns="eps"), other.data(), check_dtype=False)
+    assert view.data()["eps"].tolist() == [0.5] * 4
+    assert view.describe() == other.describe() and "mAP 60.0%" in view.describe()
+
+
+def test_cluster_gallery_pages_through_all_clusters() -> None:
+    view = gallery()
+    pages = view.controls()["page"].max
+    seen = [view.set(page=page).static().alt for page in range(1, pages + 1)]
+    found = [f"cluster {number}:" for number in view.diagnosis.clusters["cluster"]]
+    assert all(sum(name in alt for alt in seen) == 1 for name in found)

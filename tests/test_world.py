@@ -1,0 +1,400 @@
+"""The synthetic camera network: rays against brute force, dials, splits, bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from reidkit.compute import derive_seed
+from reidkit.errors import FormatError, ReidkitError
+from reidkit.formats import load
+from reidkit.records import Records
+from reidkit.world import DIALS, PRESETS, SIZES, WorldSettings, make_world, writer
+from reidkit.world.body import MATERIALS, PARTS, pose
+from reidkit.world.cameras import make_cameras
+from reidkit.world.network import draw_cast, plan
+from reidkit.world.people import WARDROBES, Person, draw_person
+from reidkit.world.renderer import Scene, candidates, nearest_hits, render
+from reidkit.world.settings import resolve
+from reidkit.world.stage import PATTERNS, build_scene, place
+
+SMALL = WorldSettings(height=64, width=32, train_identities=3, test_identities=3, visits=3.0, frames=2, distractors=0.3, junk=0.3)
+
+
+@pytest.fixture(scope="module")
+def world() -> Records:
+    return make_world(SMALL, 0)
+
+
+def plan_of(settings: WorldSettings, seed: int = 0) -> pd.DataFrame:
+    return plan(settings, seed, draw_cast(settings, seed), make_cameras(settings, seed))
+
+
+def digest(records: Records) -> str:
+    assert records.pixels is not None
+    table = records.frame.to_csv(index=False).encode()
+    return hashlib.sha256(records.pixels.tobytes() + table).hexdigest()
+
+
+# rays ---------------------------------------------------------------------------------------------------------------
+
+
+def cones(ends: np.ndarray, radius: np.ndarray, hem: np.ndarray | None = None) -> Scene:
+    """A scene of bare cones, (P, 2, 3) ends and (P, 2) radii, in one picture."""
+    count = len(ends)
+    floats = {
+        "body_start": (count, 3),
+        "body_end": (count, 3),
+        "body_radius": (count, 2),
+        "height": (count, 2),
+        "front": (count,),
+    }
+    zeros = {name: torch.zeros(shape) for name, shape in floats.items()}
+    whole = {name: torch.zeros(count, dtype=torch.int64) for name in ("image", "layer", "material", "part")}
+    return Scene(
+        start=torch.tensor(ends[:, 0], dtype=torch.float32),
+        end=torch.tensor(ends[:, 1], dtype=torch.float32),
+        radius=torch.tensor(radius, dtype=torch.float32),
+        open=torch.zeros(count) if hem is None else torch.tensor(hem, dtype=torch.float32),
+        palette=torch.ones(1, 2, len(MATERIALS), 3),
+        pattern=torch.zeros(1, 2, dtype=torch.int64),
+        pattern_scale=torch.ones(1, 2),
+        rotation=torch.eye(3).expand(1, 2, 3, 3).contiguous(),
+        light=torch.tensor([[0.0, 0.0, -1.0]]),
+        ambient=torch.tensor([0.5]),
+        **zeros,
+        **whole,
+    )
+
+
+def depth_by_spheres(ends: np.ndarray, radius: np.ndarray, x: float, y: float, steps: int = 4000) -> float:
+    """Depth of the first hit among many spheres strung along each cone, in float64."""
+    s = np.linspace(0.0, 1.0, steps)
+    best = np.inf
+    for (a, b), (ra, rb) in zip(ends, radius):
+        centre, r = a + s[:, None] * (b - a), ra + s * (rb - ra)
+        inside = r**2 - (x - centre[:, 0]) ** 2 - (y - centre[:, 1]) ** 2
+        hit = inside >= 0
+        if hit.any():
+            best = min(best, float((centre[hit, 2] - np.sqrt(inside[hit])).min()))
+    return best
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_rays_meet_cones_where_strung_spheres_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ends = rng.uniform(2, 14, (3, 2, 3))
+    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    radius = rng.uniform(0.6, 3.0, (3, 2))
+    radius[:, 1] = radius[:, 0] + np.clip(radius[:, 1] - radius[:, 0], -0.9 * length, 0.9 * length)
+    depth = render(cones(ends, radius), 16, 16, samples=1).depth[0, :, 0].numpy()
+    for row, column in rng.integers(0, 16, (12, 2)):
+        expected = depth_by_spheres(ends, radius, column + 0.5, row + 0.5)
+        found = float(depth[row, column])
+        if np.isinf(expected) or np.isinf(found):  # only a grazing ray may be seen by one and not by the other
+            shrunk = depth_by_spheres(ends, radius - 0.02, column + 0.5, row + 0.5)
+            grown = depth_by_spheres(ends, radius + 0.02, column + 0.5, row + 0.5)
+            assert np.isinf(shrunk) if np.isinf(found) else np.isfinite(grown)
+        else:
+            assert found == pytest.approx(expected, abs=0.02)
+
+
+@given(seed=st.integers(0, 10_000), samples=st.sampled_from([1, 2]))
+@settings(max_examples=10, deadline=None)
+def test_no_hit_is_lost_by_testing_only_rays_near_the_outline(seed: int, samples: int) -> None:
+    rng = np.random.default_rng(seed)
+    ends, radius = rng.uniform(-4, 20, (4, 2, 3)), rng.uniform(0.5, 4.0, (4, 2))
+    radius[:, 1] = radius[:, 0] + 0.5 * np.clip(radius[:, 1] - radius[:, 0], -1, 1) * np.linalg.norm(
+        ends[:, 1] - ends[:, 0], axis=1
+    )
+    radius = radius.clip(0.2)
+    scene = cones(ends, radius)
+    near = nearest_hits(scene, 16, 16, samples)
+
+    def everything(scene: Scene, height: int, width: int, samples: int) -> tuple[torch.Tensor, ...]:
+        grid = torch.meshgrid(torch.arange(4), torch.arange(height * samples), torch.arange(width), indexing="ij")
+        return grid[0].flatten(), grid[2].flatten(), grid[1].flatten()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reidkit.world.renderer.candidates", everything)
+        full = nearest_hits(scene, 16, 16, samples)
+    assert torch.equal(near[0], full[0])
+    torch.testing.assert_close(near[3], full[3])
+    assert len(candidates(scene, 16, 16, samples)[0]) <= len(everything(scene, 16, 16, samples)[0])
+
+
+def test_a_hem_ends_where_its_cone_ends() -> None:
+    ends, radius = np.array([[[8.0, 2.0, 0.0], [8.0, 9.0, 0.0]]]), np.array([[2.0, 2.0]])
+    closed, hem = (render(cones(ends, radius, np.array([flag])), 16, 16, samples=1).part[0, :, 0] >= 0 for flag in (0.0, 1.0))
+    assert bool(closed[10, 8]) and not bool(hem[10, 8])
+    assert torch.equal(closed[:9], hem[:9])
+
+
+def figure(person: Person, yaw: float, elevation: float = 0.0, distance: float = 1e6, phase: float = 0.7) -> Scene:
+    camera = replace(make_cameras(SMALL, 0)[0], elevation=elevation, distance=distance)
+    body = pose(person, phase)
+    placed = place(body, yaw, camera, 90.0, (32.0, 100.0))
+    return build_scene([(0, 0, person, body, placed)], np.array([[0.0, 0.0, -1.0]]), np.array([0.5]))
+
+
+def test_the_silhouette_from_behind_mirrors_the_one_from_the_front() -> None:
+    person = draw_person(np.random.default_rng(4), "summer")
+    front, back = (render(figure(person, yaw), 112, 64, samples=1).part[0, :, 0] >= 0 for yaw in (0.3, 0.3 + np.pi))
+    assert float((front != back.flip(1)).float().mean()) < 0.002
+    assert 0.08 < float(front.float().mean()) < 0.5
+
+
+def test_a_picture_does_not_depend_on_its_batch() -> None:
+    people = [draw_person(np.random.default_rng(i), "winter") for i in range(3)]
+    camera = make_cameras(SMALL, 0)[0]
+    bodies = [pose(person, 1.0 + i) for i, person in enumerate(people)]
+    figures = [(i, 0, p, b, place(b, 0.4 * i, camera, 50.0, (16.0, 60.0))) for i, (p, b) in enumerate(zip(people, bodies))]
+    light, ambient = np.tile(camera.light, (3, 1)), np.full(3, 0.4)
+    together = render(build_scene(figures, light, ambient), 64, 32)
+    for i, single in enumerate(figures):
+        alone = render(build_scene([(0, *single[1:])], light[:1], ambient[:1]), 64, 32)
+        assert torch.equal(alone.colour[0], together.colour[i])
+        assert torch.equal(alone.part[0], together.part[i])
+
+
+@pytest.mark.parametrize(("pattern", "only_front"), [("logo", True), ("open", True), ("stripes", False), ("block", False)])
+def test_a_logo_is_on_the_front_only(pattern: str, only_front: bool) -> None:
+    assert pattern in PATTERNS
+    person = replace(
+        draw_person(np.random.default_rng(2), "summer"),
+        upper="jacket",
+        pattern=pattern,
+        upper_colour="white",
+        second_colour="red",
+        bag="none",
+        hair="short",
+        hat="none",
+        scarf=False,
+        lower="trousers",
+        lower_colour="white",
+        shoe_colour="white",
+        skin=0,
+        hair_colour=0,
+    )
+    plain = replace(person, pattern="plain")
+
+    def changed(yaw: float) -> int:
+        pictures = [render(figure(one, yaw), 112, 64, samples=1).colour for one in (person, plain)]
+        return int(((pictures[0] - pictures[1]).abs().sum(-1) > 0.05).sum())
+
+    assert changed(0.0) > 20
+    assert (changed(np.pi) == 0) == only_front
+
+
+def test_bodies_stand_on_the_floor_and_are_as_high_as_a_body() -> None:
+    for i in range(12):
+        person = replace(draw_person(np.random.default_rng(i), ("summer", "winter")[i % 2]), hat="none")
+        for phase in np.linspace(0, 2 * np.pi, 5):
+            body = pose(person, float(phase))
+            ends = np.concatenate([body.start, body.end])
+            radius = np.asarray(body.radius).T.ravel()
+            assert -0.03 < float((ends[:, 1] - radius).min()) < 0.09
+            assert 0.88 < float((ends[:, 1] + radius).max()) < 1.10
+            assert {PARTS[p] for p in body.part} >= {"head", "torso", "left arm", "right arm", "left leg", "right leg", "feet"}
+            lengths = np.linalg.norm(np.subtract(body.end, body.start), axis=1)
+            assert (np.abs(np.subtract(*np.asarray(body.radius).T)) < lengths).all()
+
+
+# records ------------------------------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_bytes_whatever_the_threads(world: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert digest(make_world(SMALL, 0)) == digest(world)
+    assert not plan_of(SMALL, 1).equals(plan_of(SMALL, 0))
+
+
+@pytest.mark.slow
+def test_same_seed_same_bytes_in_another_process(world: Records) -> None:
+    code = "from tests.test_world import SMALL, digest, make_world; print(digest(make_world(SMALL, 0)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": "."},
+    )
+    assert done.stdout.strip() == digest(world)
+
+
+def test_the_folder_holds_what_memory_holds(world: Records, tmp_path: Path) -> None:
+    written = make_world(SMALL, 0, out=tmp_path / "world")
+    assert written.root == tmp_path / "world" and written.pixels is None
+    pd.testing.assert_frame_equal(written.frame, world.frame)
+    assert world.pixels is not None
+    for path, pixels in zip(written.paths, world.pixels):
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(Path(path).read_bytes()))), pixels)
+    stored = pd.read_parquet(tmp_path / "world" / "world.parquet")
+    assert len(stored) == len(world)
+    assert {"yaw", "phase", "box_x", "box_y", "box_scale", "occluder", "hidden", "cut", "hour", "twin_of", "upper"} <= set(stored)
+
+
+def test_the_ordinary_reader_reads_it_back(tmp_path: Path) -> None:
+    written = make_world(SMALL, 0, out=tmp_path / "world")
+    read = load(tmp_path / "world")
+    columns = ["path", "identity", "camera", "split", "sequence", "frame", "yaw", "hidden", "twin_of"]
+    left, right = (r.frame.sort_values("path")[columns].reset_index(drop=True) for r in (written, read))
+    pd.testing.assert_frame_equal(left, right, check_dtype=False)
+    assert read.camera_names == written.camera_names
+
+
+def test_a_full_folder_is_refused_and_a_broken_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("keep")
+    with pytest.raises(FormatError, match="exists already"):
+        make_world(SMALL, 0, out=full)
+    assert (full / "mine.txt").read_text() == "keep"
+
+    def broken(*_: object) -> pd.DataFrame:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(writer, "_with_truth", broken)
+    with pytest.raises(OSError, match="disk full"):
+        make_world(replace(SMALL, train_identities=2, test_identities=2), 0, out=tmp_path / "broken")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
+
+
+def test_splits_are_disjoint_and_every_query_has_an_answer(world: Records) -> None:
+    frame = world.frame
+    people = frame[frame["identity"] > 0]
+    train, test = set(people[people["split"] == "train"]["identity"]), set(people[people["split"] != "train"]["identity"])
+    assert train == {1, 2, 3} and test == {4, 5, 6}
+    query, gallery = world.query.frame, world.gallery.frame
+    assert not query.duplicated(["identity", "camera"]).any()
+    for row in query.itertuples():
+        assert ((gallery["identity"] == row.identity) & (gallery["camera"] != row.camera)).any()
+    junk, distractors = frame[frame["identity"] == -1], frame[frame["identity"] == 0]
+    assert len(junk) and len(distractors)
+    assert set(junk["split"]) == set(distractors["split"]) == {"gallery"}
+    assert set(junk["person"]) <= test and not set(distractors["person"]) & (train | test)
+
+
+def test_tracklets_walk_on_from_frame_to_frame() -> None:
+    frame = plan_of(replace(SMALL, frames=4))
+    for _, tracklet in frame[frame["identity"] > 0].groupby(["identity", "tracklet"]):
+        ordered = tracklet.sort_values(["sequence", "frame"])
+        assert ordered["camera"].nunique() == 1 and len(ordered) == 4
+        assert ordered["phase"].nunique() == 4
+        assert ordered["hour"].is_monotonic_increasing and ordered["yaw"].std() < 0.6
+
+
+def test_twins_share_all_but_one_attribute() -> None:
+    cast = draw_cast(replace(SMALL, twin_rate=1.0, train_identities=5, test_identities=5), 0)
+    pairs = [(i, twin) for i, twin in enumerate(cast.twin_of) if twin]
+    assert len(pairs) >= 4
+    for i, twin in pairs:
+        one, other = cast.people[i].attributes(), cast.people[twin - 1].attributes()
+        differing = {name for name in one if one[name] != other[name]}
+        assert cast.twin_differs[i] in differing and differing <= {cast.twin_differs[i], "second_colour"}
+        assert (i + 1 <= 5) == (twin <= 5)
+    assert not any(draw_cast(replace(SMALL, twin_rate=0.0), 0).twin_of)
+
+
+# dials --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dial_turned_leaves_all_other_draws_as_they_were() -> None:
+    calm = plan_of(replace(SMALL, **dict.fromkeys(DIALS, 0.0) | {"domain_gap": 1.0}))
+    assert (calm["occluder"][calm["identity"] > 0] == "none").all() and (calm["twin_of"] == 0).all()
+    people = calm[calm["identity"] > 0]
+    assert (people["box_x"] == 0).all() and (people["box_scale"] == 1).all() and (people["flicker"] == 0).all()
+    for dial, value in (("occlusion", 1.0), ("box_error", 1.0), ("resolution_loss", 1.0), ("day_drift", 1.0)):
+        turned = plan_of(replace(SMALL, **dict.fromkeys(DIALS, 0.0) | {"domain_gap": 1.0, dial: value}))
+        for column in ("path", "identity", "camera", "phase", "yaw", "hour", "upper", "ground"):
+            assert (turned[column].fillna("") == calm[column].fillna("")).all(), (dial, column)
+
+
+def test_cameras_are_alike_without_a_gap_and_apart_with_one() -> None:
+    names = ("gain", "gamma", "saturation", "elevation", "ambient", "rows", "noise", "quality", "heading")
+
+    def spread(gap: float) -> np.ndarray:
+        cameras = make_cameras(replace(SMALL, camera_gap=gap), 0)
+        grounds = np.stack([camera.background.mean((0, 1)) for camera in cameras])
+        return np.array([np.ptp([getattr(camera, name) for camera in cameras]) for name in names] + [np.ptp(grounds, 0).max()])
+
+    none, some, much = spread(0.0), spread(0.3), spread(1.0)
+    assert (none < 1e-9).all() and (some[:5] > 0).all()
+    assert (much[[0, 1, 2, 3, 9]] > 1.5 * some[[0, 1, 2, 3, 9]]).all()
+
+
+def test_dependence_ties_people_to_cameras() -> None:
+    def information(dependence: float) -> float:
+        frame = plan_of(replace(SMALL, train_identities=80, test_identities=1, visits=4.0, frames=1, dependence=dependence))
+        table = pd.crosstab(frame["identity"], frame["camera"])[lambda t: t.index > 0].to_numpy(np.float64)
+        p = table / table.sum()
+        independent = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)
+        return float((p[p > 0] * np.log(p[p > 0] / independent[p > 0])).sum())
+
+    free, tied = information(0.0), information(0.9)
+    assert 0.2 < free < 0.6 and tied > free + 0.3
+
+
+def test_seasons_dress_people_differently_and_alike_without_a_domain_gap() -> None:
+    def coats(season: str, gap: float) -> float:
+        return float(
+            np.mean([draw_person(np.random.default_rng(i), season, gap).upper in ("coat", "jacket") for i in range(100)])
+        )
+
+    assert coats("summer", 1.0) < 0.1 and coats("winter", 1.0) > 0.6
+    assert coats("summer", 0.0) == coats("winter", 0.0)
+    assert set(WARDROBES["summer"]) == set(WARDROBES["winter"])
+
+
+def test_occluders_hide_and_boxes_cut() -> None:
+    hidden = make_world(replace(SMALL, occlusion=1.0, box_error=0.0, junk=0.0, distractors=0.0), 0).frame["hidden"]
+    assert hidden.mean() > 0.05 and (hidden <= 1).all() and (hidden > 0).mean() > 0.5
+    frames = [make_world(replace(SMALL, box_error=error, junk=0.0, distractors=0.0), 0).frame["cut"] for error in (0.0, 1.0)]
+    assert frames[0].max() < 0.02 < frames[1].mean()
+
+
+# settings -----------------------------------------------------------------------------------------------------------
+
+
+def test_sizes_are_what_they_say() -> None:
+    for size, expected in (("XS", 150), ("S", 1200), ("M", 12_000), ("L", 32_000)):
+        settings = resolve("summer", size)
+        assert settings.train_identities * settings.visits * settings.frames == pytest.approx(expected, rel=0.05)
+    assert len(plan_of(resolve("summer", "S")).query("split == 'train'")) == pytest.approx(1200, rel=0.05)
+    assert set(SIZES) == {"XS", "S", "M", "L"}
+
+
+def test_twelve_is_four_people_by_three_cameras() -> None:
+    twelve = make_world("twelve", 0)
+    assert len(twelve) == 12 and twelve.num_cameras == 3
+    assert pd.crosstab(twelve.frame["identity"], twelve.frame["camera"]).eq(1).all(axis=None)
+    assert len(twelve.query) == 4 and len(twelve.gallery) == 8
+
+
+def test_names_and_dials_are_checked() -> None:
+    with pytest.raises(ReidkitError, match=r"'sumer'.*\n.*\n.*'summer'"):
+        make_world("sumer", 0)
+    with pytest.raises(ReidkitError, match="size 'XL'"):
+        make_world("summer", 0, size="XL")
+    for wrong in ({"occlusion": 1.5}, {"camera_gap": -0.1}, {"season": "autumn"}, {"cameras": 1}, {"visits": 1.0}, {"junk": 1.0}):
+        with pytest.raises(ReidkitError, match=next(iter(wrong))):
+            replace(SMALL, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ReidkitError, match="no people"):
+        replace(SMALL, train_identities=0, test_identities=0)
+    assert {"summer", "winter", "hard-summer", "hard-winter", "twelve"} <= set(PRESETS)
+    assert derive_seed(0, "a") != derive_seed(0, "b")
