@@ -4,17 +4,22 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 JOBS ?= 2
-OMNIGLOT ?= $(firstword $(wildcard data/omniglot ../shared/data/omniglot))
+REIDKIT_OMNIGLOT ?= $(firstword $(wildcard data/omniglot ../shared/data/omniglot))
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REIDKIT := $(BIN)/reidkit
-ARCHIVES := $(if $(OMNIGLOT),$(wildcard $(OMNIGLOT)/*.zip))
+ARCHIVES := $(if $(REIDKIT_OMNIGLOT),$(wildcard $(REIDKIT_OMNIGLOT)/*.zip))
 TIDY := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+export REIDKIT_OMNIGLOT
+# Progress bars are for people.
+ifndef MAKE_TERMERR
+export TQDM_DISABLE := 1
+endif
 
 .PHONY: help run demo test lint lab sync lock install clean
 .DEFAULT_GOAL := help
@@ -24,7 +29,7 @@ help:
 	@echo "make demo   every notebook at profile demo, with figures that mean something"
 	@echo "make lab    JupyterLab at the first lesson"
 	@echo "make test   the tests"
-	@echo "make lint   style, types, import arrows;   make sync   pair notebooks with their .py;   make lock   renew requirements.lock"
+	@echo "make lint   style, types, import arrows;   make sync   pair notebooks with their .py;   make lock   newest versions into requirements.lock"
 
 run: $(STAMP)
 	$(call execute,smoke)
@@ -35,14 +40,13 @@ demo: $(STAMP)
 # Worlds and, where its archives lie, Omniglot first; then the notebooks, whose table and index end the run.
 define execute
 	$(REIDKIT) data worlds --profile $(1)
-	@if [ -n "$(ARCHIVES)" ] && [ ! -d .cache/omniglot ]; then \
-	  $(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/omniglot; fi
+	$(if $(ARCHIVES),$(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/omniglot)
 	$(REIDKIT) run --profile $(1) --out runs/$(1)
 endef
 
 test: $(STAMP) lint
 	@mkdir -p artifacts
-	@$(TIDY) OMNIGLOT="$(OMNIGLOT)" $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 10 --junitxml artifacts/tests.xml \
+	@$(TIDY) $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 10 --junitxml artifacts/tests.xml \
 	  && echo "make test: all passed; results in artifacts/tests.xml" \
 	  || { echo "make test: failed; results in artifacts/tests.xml"; exit 1; }
 
@@ -58,8 +62,11 @@ lab: $(STAMP)
 sync: $(STAMP)
 	$(BIN)/jupytext --sync notebooks/*.ipynb
 
+# The newest versions that fit pyproject.toml, written down; commit the file when the tests pass with it.
 lock: $(STAMP)
-	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock
+	@touch $(STAMP)
 
 install: $(STAMP)
 
@@ -69,7 +76,7 @@ $(STAMP): pyproject.toml requirements.lock
 	  || { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "This Python cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
-	@echo "Installing into $(VENV): some minutes and 6 GB, once."
+	@echo "Installing into $(VENV): some minutes and 8 GB, once."
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from reidkit.errors import TrainingError
 from reidkit.features import Features
 from reidkit.labels import PseudoLabels
 from reidkit.records import ImageTable, Records
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,10 @@ class Method(nn.Module, ABC):
     def loss(self, batch: Batch) -> Loss:
         """The training half: named, weighted terms. Pure but for batch-norm statistics; may be called twice."""
 
+    def clock(self, epoch: int) -> int:
+        """The epoch at which the schedule's rate is read: a method that begins its schedule anew says so here."""
+        return epoch
+
     def after_step(self, batch: Batch, loss: Loss) -> None:
         """What follows the optimiser: teachers and memories move here, and only here."""
 
@@ -165,7 +172,7 @@ def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
         ours.lerp_(theirs.to(ours.dtype), 1.0 - momentum)
 
 
-def teacher_of(student: nn.Module) -> nn.Module:
+def teacher_of(student: Network) -> Network:
     """A copy that no optimiser moves."""
     from copy import deepcopy
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from reidkit.errors import EvaluationError
-from reidkit.evaluate import PROTOCOLS, camera_pair_scores, evaluate_ranking
+from reidkit.evaluate import PROTOCOLS, camera_pair_scores, evaluate_features, evaluate_ranking
 
 
 def brute_force(distance, query_ids, gallery_ids, query_cameras, gallery_cameras, protocol, max_rank):
@@ -103,6 +103,21 @@ def test_average_precision_is_scikit_learns_without_ties():
     np.testing.assert_allclose(scores.average_precision, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_scores_from_features_need_no_matrix(protocol):
+    rng = np.random.default_rng(4)
+    query, gallery = (rng.normal(size=(n, 16)).astype(np.float32) for n in (150, 90))
+    query, gallery = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (query, gallery))
+    columns = rng.integers(1, 8, 150), rng.integers(-1, 8, 90), rng.integers(0, 3, 150), rng.integers(0, 3, 90)
+    distance = 1 - query.astype(np.float64) @ gallery.T.astype(np.float64)
+    wanted = evaluate_ranking(distance, *columns, protocol=protocol)
+    scores = evaluate_features(query, gallery, *columns, protocol=protocol)
+    np.testing.assert_allclose(scores.average_precision, wanted.average_precision, rtol=1e-12)
+    assert scores.cmc.tolist() == wanted.cmc.tolist()
+    with pytest.raises(EvaluationError, match="One row an image"):
+        evaluate_features(query[:9], gallery, *columns)
+
+
 def test_ties_break_by_gallery_index():
     """With all distances equal the ranking is the gallery's own order."""
     scores = evaluate_ranking(np.zeros((1, 4)), np.array([1]), np.array([2, 1, 2, 1]), np.array([0]), np.full(4, 1))
@@ -153,7 +168,7 @@ def test_no_answerable_query_is_said_aloud(caplog):
         ({"distance": np.zeros((2, 3))}, "queries, gallery"),
         ({"distance": np.array([[0.0, np.nan, 0.0, 0.0]])}, "query 0"),
         ({"query_cameras": None}, "no-camera"),
-        ({"gallery_cameras": np.zeros(3, int)}, "one camera an image"),
+        ({"gallery_cameras": np.zeros(3, int)}, "[Oo]ne identity and one camera"),
         ({"max_rank": 0}, "max_rank"),
     ],
 )

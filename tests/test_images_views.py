@@ -51,6 +51,7 @@ def test_arrays_and_pillow_images_look_the_same(name: str) -> None:
         assert torch.equal(view(image, seeded(5)), view(Image.fromarray(image), seeded(5)))
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_leaves_its_input_alone(name: str) -> None:
     image = noise()

@@ -56,13 +56,13 @@ def test_chk_1_6_the_centre_step_ignores_the_loss_weight(bench: Bench) -> None:
     centres = []
     for weight in (0.0005, 5.0):
         method = SourcePretraining(build_embedder("tiny"), np.arange(4), Recipe(centre_weight=weight))
-        before = method.centres.clone()
+        before = method.centres.value.clone()
         f, y = torch.full((2, 256), 2.0), torch.tensor([1, 1])
         batch = Batch((torch.zeros(2, 3, 32, 16),), y, y, y)
         method.after_step(batch, weigh(any=(1.0, torch.tensor(0.0))).keeping(f=f))
-        torch.testing.assert_close(method.centres[1], before[1] + 0.5 * 2 / 2 * 2 * (2.0 - before[1]))
-        assert torch.equal(method.centres[[0, 2, 3]], before[[0, 2, 3]])
-        centres.append(method.centres)
+        torch.testing.assert_close(method.centres.value[1], before[1] + 0.5 * 2 / 2 * 2 * (2.0 - before[1]))
+        assert torch.equal(method.centres.value[[0, 2, 3]], before[[0, 2, 3]])
+        centres.append(method.centres.value)
     assert torch.equal(*centres)
 
 

@@ -26,10 +26,11 @@ from reidkit.world import DIALS, PRESETS, SIZES, WorldSettings, make_world, writ
 from reidkit.world.body import MATERIALS, PARTS, pose
 from reidkit.world.cameras import make_cameras
 from reidkit.world.network import draw_cast, plan
-from reidkit.world.people import WARDROBES, Person, draw_person
+from reidkit.world.people import Person, draw_person
 from reidkit.world.renderer import Scene, candidates, nearest_hits, render
 from reidkit.world.settings import resolve
 from reidkit.world.stage import PATTERNS, build_scene, place
+from reidkit.world.wardrobe import WARDROBES
 
 SMALL = WorldSettings(height=64, width=32, train_identities=3, test_identities=3, visits=3.0, frames=2, distractors=0.3, junk=0.3)
 
@@ -246,7 +247,21 @@ def test_the_folder_holds_what_memory_holds(world: Records, tmp_path: Path) -> N
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(Path(path).read_bytes()))), pixels)
     stored = pd.read_parquet(tmp_path / "world" / "world.parquet")
     assert len(stored) == len(world)
-    assert {"yaw", "phase", "box_x", "box_y", "box_scale", "occluder", "hidden", "cut", "hour", "twin_of", "upper"} <= set(stored)
+    assert {
+        "yaw",
+        "phase",
+        "box_x",
+        "box_y",
+        "box_scale",
+        "occluder",
+        "hidden",
+        "cut",
+        "hour",
+        "light",
+        "elevation",
+        "twin_of",
+        "upper",
+    } <= set(stored)
 
 
 def test_the_ordinary_reader_reads_it_back(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _extract_one(path: Path, folder: Path, limits: Limits, taken: dict[str, str]
             _check_sizes(path, members, limits, folder)
             _check_names(path, members, taken)
             for member in members:
-                _write(path, archive, member, folder / member.name)
+                _write(archive, member, folder / member.name)
     except DAMAGE as error:
         raise FormatError(
             f"{path}: damaged archive or full disk ({error}).",
@@ -209,8 +209,8 @@ def _check_sizes(path: Path, members: Sequence[Member], limits: Limits, folder: 
         )
 
 
-def _write(path: Path, archive: zipfile.ZipFile | tarfile.TarFile, member: Member, target: Path) -> None:
-    """Write one file, and no more bytes than the archive declared for it."""
+def _write(archive: zipfile.ZipFile | tarfile.TarFile, member: Member, target: Path) -> None:
+    """Write one file; its readers give no more bytes than the archive declared, and fewer are an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     source: IO[bytes] | None
     if isinstance(archive, zipfile.ZipFile):
@@ -223,10 +223,7 @@ def _write(path: Path, archive: zipfile.ZipFile | tarfile.TarFile, member: Membe
     written = 0
     with source, target.open("xb") as handle:
         while block := source.read(BLOCK):
-            written += len(block)
-            if written > member.size:
-                _refuse(path, member.name, "files larger than declared")
-            handle.write(block)
+            written += handle.write(block)
     if written != member.size:
         raise EOFError(f"{member.name} ends after {written} of {member.size} bytes")
 

@@ -27,6 +27,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 MOST_PIXELS = 64_000_000
 WIDENED = ("L", "1", "P", "CMYK", "YCbCr", "HSV")
 SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+ORIENTATION = 0x0112
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -56,13 +57,13 @@ def decode(source: str | os.PathLike[str] | bytes, *, most_pixels: int = MOST_PI
     if data.startswith(JPEG_START) and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
         raise _truncated(name, "a JPEG without its end marker")  # libjpeg accepts a tail of zeros, as torn downloads have
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_header(image, name, most_pixels)
-            try:
-                image.load()
-            except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, zlib.error, struct.error and more
-                raise _truncated(name, str(error)) from error
-            return _as_rgb(_upright(image), name)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_header(image, name, most_pixels)
+        try:
+            image.load()
+        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, zlib.error, struct.error and more
+            raise _truncated(name, str(error)) from error
+        return _as_rgb(_upright(image), name)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(name, str(error), most_pixels) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -144,7 +145,7 @@ def _check_header(image: Image.Image, name: str, most_pixels: int) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     """The picture turned as its EXIF tag says; unchanged when the tag is absent or damaged."""
     try:
-        return ImageOps.exif_transpose(image)
+        return ImageOps.exif_transpose(image) if image.getexif().get(ORIENTATION, 1) != 1 else image
     except Exception:  # a damaged EXIF block says nothing about the pixels
         return image
 
@@ -156,7 +157,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
         white = Image.new("RGBA", coloured.size, "white")
         return Image.alpha_composite(white, coloured).convert("RGB")
     if image.mode == "RGB":
-        return image.copy()
+        return image
     if image.mode in WIDENED:
         return image.convert("RGB")
     if image.mode in SIXTEEN_BIT:

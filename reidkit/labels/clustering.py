@@ -88,9 +88,10 @@ def cluster(
         made = _jaccard_dbscan(matrix, how, eps if eps is not None else how.eps, source)
     else:
         made = _feature_dbscan(matrix, how, eps if eps is not None else how.eps)
-    if not how.min_size and how.single_camera == "keep":
+    single = how.single_camera if len(np.unique(cameras)) > 1 else "keep"  # with one camera every cluster has one
+    if not how.min_size and single == "keep":
         return made
-    selected = select(made.labels, cameras, min_size=how.min_size, single_camera=how.single_camera)
+    selected = select(made.labels, cameras, min_size=how.min_size, single_camera=single)
     history = made.history | {"clusters_before_selection": made.num_clusters, "kept_before_selection": int(made.kept.sum())}
     return PseudoLabels(selected, history, graph=made.graph)
 

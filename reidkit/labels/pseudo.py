@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reidkit.errors import LabelsError, shown
-from reidkit.jaccard import JaccardGraph
 from reidkit.jaccard.graph import JaccardGraph
 
 OUTLIER = -1
@@ -62,6 +61,12 @@ class PseudoLabels:
         return self.clusters_per_view[0]
 
     @property
+    def eps(self) -> float:
+        """The radius that made them; NaN when no radius did."""
+        eps = self.history.get("eps")
+        return float(eps) if isinstance(eps, (int, float)) else float("nan")
+
+    @property
     def kept(self) -> np.ndarray:
         """bool (N,), images to train on: no outlier in any view."""
         return (np.stack(self._views()) != OUTLIER).all(axis=0)
@@ -82,9 +87,7 @@ def relabelled(labels: np.ndarray) -> np.ndarray:
     return place.reshape(labels.shape).astype(np.int64) - int((names == OUTLIER).any())
 
 
-def select(
-    labels: np.ndarray, cameras: np.ndarray, *, min_size: int | None = None, single_camera: str = "keep"
-) -> np.ndarray:
+def select(labels: np.ndarray, cameras: np.ndarray, *, min_size: int | None = None, single_camera: str = "keep") -> np.ndarray:
     """Labels with unfit clusters turned into outliers, and the rest renumbered 0..M'-1.
 
     Source: "Learn by Guessing: Multi-step Pseudo-label Refinement for Person Re-Identification" (2022), section 3.4
@@ -101,7 +104,9 @@ def select(
     labels, cameras = np.asarray(labels, dtype=np.int64), np.asarray(cameras)
     if labels.shape != cameras.shape or labels.ndim != 1:
         raise LabelsError(
-            f"{labels.shape} labels for {cameras.shape} cameras.", rule="One of each an image.", action="Pass arrays of shape (N,)."
+            f"{labels.shape} labels for {cameras.shape} cameras.",
+            rule="One of each an image.",
+            action="Pass arrays of shape (N,).",
         )
     kept = labels != OUTLIER
     clusters = int(labels.max(initial=OUTLIER)) + 1

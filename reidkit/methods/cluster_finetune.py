@@ -66,7 +66,7 @@ class ClusterAndFinetune(Method):
         eps = None if self.eps.isnan() or self.recipe.eps_rule == "each-epoch" else float(self.eps)
         source = companion.unit().matrix if companion is not None else None
         labels = cluster(unit, features.camera, self.recipe, eps=eps, source=source, seed=self.seed)
-        self.eps.fill_(labels.history.get("eps", float("nan")))
+        self.eps.fill_(labels.eps)
         if labels.num_clusters and self.recipe.loss != "all-pairs":
             self.classifier.remake(torch.from_numpy(centroids(unit, labels.labels)))
         return labels

@@ -6,7 +6,7 @@ clustering reference, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,6 +48,11 @@ class Recipe(ClusterSettings):
     smoothing: float = 0.1
 
 
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """Sum over the networks."""
+    return torch.stack(list(terms)).sum()
+
+
 class MMT(Method):
     """Hard and soft, identity and triplet, for each of the networks."""
 
@@ -67,18 +72,18 @@ class MMT(Method):
         self.register_buffer("step", torch.tensor(0))
 
     def embed(self, images: Tensor) -> Tensor:
-        return torch.cat([F.normalize(teacher.embedder(images)[1]) for teacher in self.teachers], dim=1)
+        return torch.cat([F.normalize(teacher(images)[1]) for teacher in self.teachers], dim=1)
 
     def embed_test(self, images: Tensor) -> Tensor:
-        teachers = {"first": self.teachers[:1], "second": self.teachers[-1:], "both": self.teachers}[self.recipe.evaluated]
-        return torch.stack([F.normalize(teacher.embedder(images)[1]) for teacher in teachers]).mean(0)
+        chosen = {"first": slice(1), "second": slice(-1, None), "both": slice(None)}[self.recipe.evaluated]
+        return torch.stack([F.normalize(teacher(images)[1]) for teacher in list(self.teachers)[chosen]]).mean(0)
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         mean = features.matrix.reshape(len(features), self.parts, -1).mean(axis=1)
         clustered = mean if self.recipe.clustering == "kmeans" else unit(mean)
         eps = None if self.eps.isnan() else float(self.eps)
         labels = cluster(clustered, features.camera, self.recipe, eps=eps, seed=self.seed)
-        self.eps.fill_(labels.history.get("eps", float("nan")))
+        self.eps.fill_(labels.eps)
         if labels.num_clusters:
             rows = torch.from_numpy(centroids(clustered, labels.labels, unit_rows=False))
             for branch in (*self.students, *self.teachers):
@@ -92,10 +97,10 @@ class MMT(Method):
         with torch.no_grad():
             teachers = [in_groups(teacher, view, group) for teacher, view in zip(self.teachers, batch.views)]
         guides = teachers[::-1] if self.recipe.taught_by == "other" else teachers
-        hard_id = sum(smoothed_cross_entropy(logits, y, self.recipe.smoothing) for _, _, logits in students)
-        soft_id = sum(soft_cross_entropy(logits, guide[2]) for (_, _, logits), guide in zip(students, guides))
-        hard_triplet = sum(softmax_triplet(f, y) for f, _, _ in students)
-        soft_triplet = sum(softmax_triplet(f, y, teacher_features=guide[0]) for (f, _, _), guide in zip(students, guides))
+        hard_id = total(smoothed_cross_entropy(logits, y, self.recipe.smoothing) for _, _, logits in students)
+        soft_id = total(soft_cross_entropy(logits, guide[2]) for (_, _, logits), guide in zip(students, guides))
+        hard_triplet = total(softmax_triplet(f, y) for f, _, _ in students)
+        soft_triplet = total(softmax_triplet(f, y, teacher_features=guide[0]) for (f, _, _), guide in zip(students, guides))
         w_id, w_tri = self.recipe.soft_identity, self.recipe.soft_triplet
         loss = weigh(
             identity=(1 - w_id, hard_id),

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from reidkit.features import Features
 from reidkit.labels import PseudoLabels
 from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy, softmax_triplet
 from reidkit.method import Batch, Loss, Method, weigh
-from reidkit.models import Classifier, Embedder, build_embedder
+from reidkit.models import Centres, Classifier, Embedder, build_embedder
 from reidkit.records import ImageTable, Records
 
 
@@ -69,7 +68,6 @@ class SourcePretraining(Method):
     lesson: ClassVar[str] = "03_strong_baseline"
     trains_on = "source"
     clusters = False
-    centres: Tensor
 
     def __init__(self, embedder: Embedder, labels: np.ndarray, recipe: Recipe = BOT, *, seed: int = 0) -> None:
         """`labels`: int (N,) true classes 0..M-1, row by row the table handed to the loop."""
@@ -78,8 +76,7 @@ class SourcePretraining(Method):
         self.views = (recipe.view,)
         classes = int(labels.max()) + 1
         self.classifier = Classifier(embedder.dimension, classes, seed=seed)
-        generator = torch.Generator().manual_seed(seed)
-        self.register_buffer("centres", torch.randn(classes, embedder.dimension, generator=generator))
+        self.centres = Centres(embedder.dimension, classes, seed=seed)
 
     def embed(self, images: Tensor) -> Tensor:
         before, after = self.embedder(images)
@@ -94,17 +91,13 @@ class SourcePretraining(Method):
         triplet = softmax_triplet(f, y) if recipe.triplet == "softmax" else batch_hard_triplet(f, y, recipe.margin)
         terms = {"identity": (1.0, smoothed_cross_entropy(self.classifier(b), y, recipe.smoothing)), "triplet": (1.0, triplet)}
         if recipe.centre_weight:
-            terms["centre"] = (recipe.centre_weight, centre_loss(f, y, self.centres))
+            terms["centre"] = (recipe.centre_weight, centre_loss(f, y, self.centres.value))
         if batch.companion is not None:
             self.embedder(batch.companion.views[0])
         return weigh(**terms).keeping(f=f)
 
-    @torch.no_grad()
     def after_step(self, batch: Batch, loss: Loss) -> None:
-        """Centres take their own gradient step: c_y <- c_y - rate * (2/B) * sum (c_y - f), whatever the loss weight."""
-        f, y = loss.keep["f"].float(), batch.label
-        step = 2.0 * self.recipe.centre_rate / len(y) * (f - self.centres[y])
-        self.centres.index_add_(0, y, step)
+        self.centres.step(loss.keep["f"], batch.label, self.recipe.centre_rate)
 
     @classmethod
     def toy(cls, source: Records, target: ImageTable) -> SourcePretraining:

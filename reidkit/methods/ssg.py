@@ -74,14 +74,14 @@ class SSG(Method):
         history: dict[str, object] = {
             VIEWS[view]: one.history | {"clusters": one.num_clusters} for view, one in zip(self.used, made)
         }
-        return PseudoLabels(labels, history | {"eps": made[0].history.get("eps")}, graph=made[0].graph)
+        return PseudoLabels(labels, history | {"eps": made[0].eps}, graph=made[0].graph)
 
     def cluster_view(self, view: int, features: Features, companion: Features | None) -> PseudoLabels:
         """Distance, eps (frozen at the first round) and DBSCAN of one view."""
         source = companion.part(view).matrix if companion else None
         eps = None if self.eps[view].isnan() else float(self.eps[view])
         made = cluster(features.part(view).matrix, features.camera, self.recipe, eps=eps, source=source)
-        self.eps[view] = made.history.get("eps", float("nan"))
+        self.eps[view] = made.eps
         return made
 
     def loss(self, batch: Batch) -> Loss:

@@ -5,6 +5,8 @@ from reidkit.models.backbones import BACKBONES, build_backbone
 from reidkit.models.branch import Branch, in_groups
 from reidkit.models.build import build_embedder
 from reidkit.models.embedder import Classifier, Embedder
+from reidkit.models.fusion import FusionModule, PartExperts
+from reidkit.models.memory import Centres, Remembered
 from reidkit.models.parts import StripeEmbedder
 from reidkit.models.resnet import resnet50_ibn_a
 from reidkit.models.weights import LoadReport, load_weights, save_weights
@@ -13,9 +15,13 @@ __all__ = [
     "BACKBONES",
     "Branch",
     "CameraDiscriminator",
+    "Centres",
     "Classifier",
     "Embedder",
+    "FusionModule",
     "LoadReport",
+    "PartExperts",
+    "Remembered",
     "StripeEmbedder",
     "build_backbone",
     "build_embedder",

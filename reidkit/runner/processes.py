@@ -142,6 +142,7 @@ def child_environment(environment: Mapping[str, str], work: Path, threads: int) 
     own = dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
         "OMP_WAIT_POLICY": "passive",
         "PYTHONHASHSEED": "0",
+        "TQDM_DISABLE": "1",
     }
     folders = {name: str(Path(environment[name]).resolve()) for name in FOLDERS if environment.get(name)}
     fixed = {

@@ -24,7 +24,7 @@ def ready_optimisers(method: Method, schedule: Schedule, epoch: int, before: Opt
         if player in before and not schedule.renew_optimiser:
             ready[player].state.update({p: before[player].state[p] for p in parameters if p in before[player].state})
         for group in ready[player].param_groups:
-            group["lr"] = schedule.rate(epoch)
+            group["lr"] = schedule.rate(method.clock(epoch))
     return ready
 
 

@@ -56,7 +56,7 @@ def make_world(
     cameras = make_cameras(settings, seed)
     frame = plan(settings, seed, cast, cameras)
     pictures = _pictures(frame, cast, cameras, settings, seed, progress)
-    kept = frame.drop(columns=["passer", "offset"])
+    kept = frame.drop(columns="offset")
     if out is None:
         return in_memory(kept, pictures, settings.name, (settings.height, settings.width))
     return to_folder(kept, pictures, settings.name, Path(out), settings.to_dict() | {"seed": seed})

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from reidkit.compute import derive_seed
 from reidkit.world.backgrounds import panorama
@@ -94,7 +94,7 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
         distance=float(6.0 + 2.5 * min(gap, 1.0) * rng.uniform(-1, 1)),
         light=light / np.linalg.norm(light),
         ambient=float(np.clip(ambient + 0.25 * min(gap, 1.0) * rng.uniform(-1, 1), 0.15, 0.9)),
-        mist=float(np.clip(mist * (1.0 + gap * spread(0.8, "mist")), 0.0, 0.6)),
+        mist=float(np.clip(mist * (1.0 + gap * spread(0.4, "mist")), 0.0, 0.6)),
         gain=float(gain * np.exp(gap * spread(0.45, "gain"))),
         gamma=float(np.exp(gap * spread(0.35, "gamma"))),
         saturation=float(np.clip(saturation * np.exp(gap * spread(0.5, "saturation")), 0.1, 1.6)),
@@ -116,8 +116,8 @@ def develop(picture: np.ndarray, camera: Camera, hour: float, drift: float, flic
         hour: time of day, 8..20. drift: the dial `day_drift`. flicker: exposure error of this tracklet, about 0.
     """
     height, width = picture.shape[:2]
-    late = (hour - 14.0) / 6.0  # -1 in the morning, 1 in the evening
-    gain = camera.gain * np.exp(flicker - drift * (0.55 * late * late + 0.12 * late))
+    late = _late(hour)
+    gain = camera.gain * daylight(hour, drift) * np.exp(flicker)
     tint = camera.tint * np.exp(drift * late * np.array([0.16, 0.0, -0.16]))
     seen = picture * np.float32(1.0 - camera.mist) + np.float32(camera.mist * _MIST)
     exposed = seen * (gain * tint).astype(np.float32)
@@ -139,13 +139,22 @@ def develop(picture: np.ndarray, camera: Camera, hour: float, drift: float, flic
     return buffer.getvalue()
 
 
+def daylight(hour: float, drift: float) -> float:
+    """Brightness of the day relative to early afternoon; `drift` is the dial `day_drift`."""
+    late = _late(hour)
+    return float(np.exp(-drift * (0.55 * late * late + 0.12 * late)))
+
+
+def _late(hour: float) -> float:
+    """-1 at 8 in the morning, 1 at 8 in the evening."""
+    return (hour - 14.0) / 6.0
+
+
 def _blurred(image: Image.Image, sigma: float) -> Image.Image:
     """A small blur with integer weights, so that bytes do not depend on rounding."""
     side = round(16 * sigma)
     if side < 1:
         return image
-    from PIL import ImageFilter
-
     kernel = ImageFilter.Kernel((3, 3), [1, side, 1, side, 64, side, 1, side, 1])
     return image.filter(kernel)
 

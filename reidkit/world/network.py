@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reidkit.compute import derive_seed
-from reidkit.world.cameras import Camera
+from reidkit.world.cameras import Camera, daylight
 from reidkit.world.people import Person, draw_person, draw_twin
 from reidkit.world.settings import WorldSettings
 
@@ -55,8 +55,9 @@ def plan(settings: WorldSettings, seed: int, cast: Cast, cameras: list[Camera]) 
 
     Columns: path, identity, camera (1..C), split, sequence, frame, tracklet, person (who is drawn; 0 nobody), hour, phase and
     yaw (radians; yaw 0 faces the camera), box_x, box_y (error of the box's centre, in box widths and heights), box_scale
-    (box height over the right height), occluder (none, post, box, passer-by) with its place, ground (column of the
-    background), flicker (exposure error), twin_of, twin_differs and the person's attributes.
+    (box height over the right height), occluder (none, post, box, passer-by) with its place and size, passer (who comes
+    by; 0 nobody), ground (column of the background), elevation (degrees), rows (pixels that the box really had), flicker
+    (exposure error), light (gain with time of day), twin_of, twin_differs and the person's attributes.
     """
     rows: list[dict[str, object]] = []
     known = settings.train_identities + settings.test_identities
@@ -65,6 +66,14 @@ def plan(settings: WorldSettings, seed: int, cast: Cast, cameras: list[Camera]) 
     rows += _spoilt(settings, seed, rows, known, len(cast.people), cameras)
     frame = pd.DataFrame(rows)
     frame["path"] = _names(frame)
+    frame["passer"] = _passers(frame, len(cast.people))
+    own = [cameras[camera - 1] for camera in frame["camera"]]
+    frame["elevation"] = [camera.elevation for camera in own]
+    frame["rows"] = [camera.rows for camera in own]
+    frame["light"] = [
+        camera.gain * daylight(hour, settings.day_drift) * float(np.exp(flicker))
+        for camera, hour, flicker in zip(own, frame["hour"], frame["flicker"])
+    ]
     frame["twin_of"] = [cast.twin_of[p - 1] if p else 0 for p in frame["person"]]
     frame["twin_differs"] = [cast.twin_differs[p - 1] if p else "" for p in frame["person"]]
     blank = dict.fromkeys(cast.people[0].attributes(), None)
@@ -132,7 +141,7 @@ def _tracklet(settings: WorldSettings, seed: int, camera: Camera) -> list[dict[s
     hidden = rng.random() < settings.occlusion
     kind = str(rng.choice(["post", "box", "passer-by"], p=[0.3, 0.3, 0.4]))
     occluder = kind if hidden else "none"
-    place, passer = rng.uniform(-1, 1), int(rng.integers(1, 1 << 30))
+    place, size, passer = rng.uniform(-1, 1), rng.uniform(), int(rng.integers(1, 1 << 30))
     shots: list[dict[str, object]] = []
     offset = 0
     for _ in range(settings.frames):
@@ -149,6 +158,7 @@ def _tracklet(settings: WorldSettings, seed: int, camera: Camera) -> list[dict[s
                 "box_scale": float(np.exp(0.22 * errors[2])),
                 "occluder": occluder,
                 "occluder_x": float(place + 0.25 * seconds),
+                "occluder_size": float(size),
                 "passer": passer,
                 "ground": float((ground + 0.01 * seconds) % 1.0),
                 "flicker": float(flicker),
@@ -187,7 +197,7 @@ def _spoilt(
             person = int(str(tests[int(rng.integers(len(tests)))]["person"]))
         kind = int(rng.integers(3)) if distractor else 1
         if kind == 0:
-            person = 0
+            person, shot["occluder"] = 0, "none"
         elif kind == 1:
             shot |= {
                 "box_x": float(rng.choice([-1, 1]) * rng.uniform(0.3, 0.55)),
@@ -197,6 +207,15 @@ def _spoilt(
         labels = {"identity": 0 if distractor else -1, "person": person, "split": "gallery", "tracklet": 0}
         made.append(labels | _clock(hour, shot) | shot)
     return made
+
+
+def _passers(frame: pd.DataFrame, everybody: int) -> list[int]:
+    """Who comes by, where somebody does: anyone but the person of the picture."""
+    chosen = []
+    for person, draw, kind in zip(frame["person"], frame["passer"], frame["occluder"]):
+        other = 1 + draw % (everybody - 1)
+        chosen.append(0 if kind != "passer-by" or not person else other + int(other >= person))
+    return chosen
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

@@ -62,7 +62,7 @@ class WorldSettings:
     distractors: float = 0.10
     junk: float = 0.04
     domain_gap: float = 1.0
-    camera_gap: float = 0.38
+    camera_gap: float = 0.3
     twin_rate: float = 0.10
     occlusion: float = 0.12
     box_error: float = 0.30

@@ -13,6 +13,7 @@ from reidkit.world.cameras import Camera, develop
 from reidkit.world.network import Cast
 from reidkit.world.people import Colour, Person
 from reidkit.world.renderer import Rendering, Scene, render
+from reidkit.world.scenery import cast_shadow, ground, put_obstacle
 from reidkit.world.settings import WorldSettings
 
 PATTERNS = ("plain", "stripes", "bars", "checks", "logo", "block", "open")
@@ -35,6 +36,7 @@ class Shot:
     box_scale: float
     occluder: str
     occluder_x: float
+    occluder_size: float
     passer: int
     ground: float
     flicker: float
@@ -118,96 +120,49 @@ def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings
     rng = np.random.default_rng(shot.seed)
     scale = FILLS * height / shot.box_scale
     foot = (width * (0.5 - shot.box_x / shot.box_scale), height * (0.5 - shot.box_y / shot.box_scale) + 0.5 * scale)
-    picture = _ground(shot, camera, settings)
-    hidden = cut = 0.0
+    picture = ground(camera, (height, width), shot.ground, shot.box_x, shot.box_y)
+    alpha, hidden, cut = np.zeros((height, width, 1), np.float32), 0.0, 0.0
     if shot.person:
-        _shadow(picture, camera, foot, scale)
-        rendering, cut = _figures(shot, cast, camera, settings, scale, foot)
+        cast_shadow(picture, camera, foot, scale)
+        rendering, hidden, cut = _figures(shot, cast, camera, settings, scale, foot)
         alpha = _mean((rendering.part[0] >= 0).float()).numpy()[..., None]
         picture = picture * (1 - alpha) + _mean(rendering.colour[0]).numpy()
-        hidden = _hidden_by_person(rendering.layer[0, :, 0].numpy())
-    before = picture.copy() if shot.occluder in ("post", "box") else None
-    if before is not None:
-        _obstacle(picture, shot, camera, foot, scale)
-        if shot.person:
-            changed = (picture != before).any(axis=2)
-            hidden = float((alpha[..., 0] * changed).sum() / max(alpha.sum(), 1e-6))
+    if shot.occluder in ("post", "box"):
+        covered = put_obstacle(picture, shot.occluder, camera, foot, scale, shot.occluder_x, shot.occluder_size)
+        hidden = float(alpha[covered].sum() / max(float(alpha.sum()), 1e-6))
     data = develop(picture, camera, shot.hour, settings.day_drift, shot.flicker, rng)
     return data, round(hidden, 4), round(cut, 4)
 
 
 def _figures(
     shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings, scale: float, foot: tuple[float, float]
-) -> tuple[Rendering, float]:
-    """The person of the picture and, when one comes by, the passer-by; and the share of the body outside the box."""
+) -> tuple[Rendering, float, float]:
+    """The person of the picture and, when one comes by, the passer-by; what the latter hides, and what the box cuts off."""
     person = cast.people[shot.person - 1]
     body = pose(person, shot.phase)
     placed = place(body, shot.yaw, camera, scale, foot)
+    height, width = settings.height, settings.width
+    light, ambient = camera.light[None], np.array([camera.ambient])
     figures = [(0, 0, person, body, placed)]
-    if shot.occluder == "passer-by":
-        others = [i for i in range(len(cast.people)) if i != shot.person - 1]
-        other = cast.people[others[shot.passer % len(others)]]
-        step = pose(other, shot.phase + 1.7)
-        side = 0.24 + 0.12 * abs(shot.occluder_x)
-        beside = (foot[0] + np.sign(shot.occluder_x) * side * scale, foot[1] + 0.05 * scale)
-        figures.append((0, 1, other, step, place(step, shot.yaw + 2.5, camera, 1.06 * scale, beside, nearer=0.5)))
-    height, width = settings.height, settings.width
-    scene = build_scene(figures, camera.light[None], np.array([camera.ambient]))
-    middle = 0.5 * (placed.start + placed.end)
-    weight = placed.radius.mean(1) * (np.linalg.norm(placed.end - placed.start, axis=1) + placed.radius.mean(1))
+    alone = render(build_scene(figures, light, ambient), height, width, RAYS)
+    cut = _outside(placed, height, width)
+    if not shot.passer:
+        return alone, 0.0, cut
+    other = cast.people[shot.passer - 1]
+    step = pose(other, shot.phase + 1.7)
+    aside = np.sign(shot.occluder_x) * (0.24 + 0.12 * abs(shot.occluder_x)) * scale
+    beside = place(step, shot.yaw + 2.5, camera, 1.06 * scale, (foot[0] + aside, foot[1] + 0.05 * scale), nearer=0.5)
+    both = render(build_scene([*figures, (0, 1, other, step, beside)], light, ambient), height, width, RAYS)
+    own, left = int((alone.layer == 0).sum()), int((both.layer == 0).sum())
+    return both, 1.0 - left / max(own, 1), cut
+
+
+def _outside(placed: Placed, height: int, width: int) -> float:
+    """About how much of a body lies outside the picture: its cones, each counted where its middle lies."""
+    middle, radius = 0.5 * (placed.start + placed.end), placed.radius.mean(1)
+    weight = radius * (np.linalg.norm(placed.end - placed.start, axis=1) + radius)
     outside = (middle[:, 0] < 0) | (middle[:, 0] > width) | (middle[:, 1] < 0) | (middle[:, 1] > height)
-    return render(scene, height, width, RAYS), float((weight * outside).sum() / weight.sum())
-
-
-def _hidden_by_person(layer: np.ndarray) -> float:
-    """Rough share of the person behind a passer-by: the other's pixels inside the person's bounding box; `layer` (H, W)."""
-    if not (layer == 0).any() or not (layer == 1).any():
-        return 0.0
-    rows, columns = np.nonzero(layer == 0)
-    inside = layer[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return float((inside == 1).sum() / (inside >= 0).sum())
-
-
-def _ground(shot: Shot, camera: Camera, settings: WorldSettings) -> np.ndarray:
-    """The piece of the panorama behind the box, float32 (H, W, 3)."""
-    height, width = settings.height, settings.width
-    tall, long = camera.background.shape[:2]
-    top = int(np.clip(tall // 2 - height // 2 + shot.box_y * height, 0, tall - height))
-    left = int(np.clip(shot.ground * (long - width) + shot.box_x * width, 0, long - width))
-    return camera.background[top : top + height, left : left + width].copy()
-
-
-def _shadow(picture: np.ndarray, camera: Camera, foot: tuple[float, float], scale: float) -> None:
-    """A soft dark ellipse on the floor, from the feet away from the light."""
-    height, width = picture.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    lean = np.float32(-camera.light[0] * 0.22 * scale)
-    flat = np.float32(scale * (0.035 + 0.10 * np.sin(np.radians(camera.elevation))))
-    across = (x + 0.5 - foot[0] - 0.7 * lean) / np.float32(0.15 * scale + abs(lean))
-    along = (y + 0.5 - foot[1] + 0.01 * scale) / flat
-    far = across * across + along * along
-    picture *= (1 - np.float32(camera.sun_shadow) * np.clip(1.6 - 1.2 * far, 0, 1))[..., None]
-
-
-def _obstacle(picture: np.ndarray, shot: Shot, camera: Camera, foot: tuple[float, float], scale: float) -> None:
-    """A post in front of the body, or a box that hides the legs."""
-    height, width = picture.shape[:2]
-    middle = foot[0] + 0.16 * scale * shot.occluder_x
-    colour = camera.background[-1, (shot.passer * 7) % camera.background.shape[1]]
-    if shot.occluder == "post":
-        half = 0.035 * scale
-        left, right = round(middle - half), round(middle + half)
-        top = 0
-        colour = 0.5 * colour + np.float32(0.08)
-    else:
-        half = (0.20 + 0.1 * (shot.passer % 5) / 5) * scale
-        left, right = round(middle - half), round(middle + half)
-        top = round(foot[1] - (0.22 + 0.14 * (shot.passer % 7) / 7) * scale)
-        colour = np.array([0.45, 0.36, 0.26], np.float32) if shot.passer % 2 else np.array([0.25, 0.38, 0.22], np.float32)
-    left, right, top = max(left, 0), min(right, width), max(top, 0)
-    if left < right and top < height:
-        shade = np.linspace(1.1, 0.75, right - left, dtype=np.float32)[None, :, None]
-        picture[top:, left:right] = colour * shade
+    return float((weight * outside).sum() / weight.sum())
 
 
 def _mean(rays: torch.Tensor) -> torch.Tensor:
