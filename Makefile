@@ -46,7 +46,7 @@ endef
 
 test: $(STAMP) lint
 	@mkdir -p artifacts
-	@$(TIDY) $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 10 --junitxml artifacts/tests.xml \
+	@$(TIDY) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 10 --junitxml artifacts/tests.xml \
 	  && echo "make test: all passed; results in artifacts/tests.xml" \
 	  || { echo "make test: failed; results in artifacts/tests.xml"; exit 1; }
 

@@ -36,14 +36,14 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from reidkit import evaluate, stages
+from reidkit import stages
+from reidkit.diagnose import ranking
 from reidkit.evaluate import PROTOCOLS, camera_pair_scores, evaluate_ranking
 from reidkit.features import extract
 from reidkit.lesson import Lesson
-from reidkit.show.figures import cmc_curve, contact_sheet
+from reidkit.show import QueryExplorer, cmc_curve, contact_sheet
 from reidkit.show.palette import BLUE, GREY, VERMILLION
 from reidkit.show.picture import new_figure
-from reidkit.show.query_explorer import QueryExplorer
 from reidkit.world import PRESETS, make_world
 
 lesson = Lesson.open("01", profile=profile, seed=seed, out=out)
@@ -148,10 +148,25 @@ average_precision(correct)
 lesson.solution("01-warmup")
 
 # %% [markdown]
-# The library computes all three in one loop over queries. Find the three formulas in it; `_removed` is section 3.
+# All three figures from one ranking, and below the same sum in the library. (For large galleries `evaluate_ranking` counts
+# instead of sorting; the last line checks that it agrees on our page.)
+
 
 # %%
-lesson.source(evaluate_ranking)
+def figures_of(correct: np.ndarray) -> dict:
+    """CMC at rank 1, AP and INP of one ranking with a right entry."""
+    ranks = np.flatnonzero(correct) + 1
+    j = np.arange(1, len(ranks) + 1)
+    return {"rank-1": float(ranks[0] <= 1), "AP": float(np.mean(j / ranks)), "INP": len(ranks) / ranks[-1]}
+
+
+lesson.source(ranking.average_precision)
+everything = evaluate_ranking(distance, query.identity, gallery.identity, protocol="no-camera")
+counted = gallery.identity != -1  # junk is crossed out under every protocol
+order = np.argsort(distance[0][counted], kind="stable")
+by_hand = figures_of((gallery.identity[counted] == query.identity[0])[order])
+assert np.isclose(by_hand["AP"], everything.average_precision[0])
+by_hand
 
 # %% [markdown]
 # ## 3 · The easiest match of all
@@ -199,7 +214,7 @@ lesson.record("page_rank1_no_camera", table["no-camera"]["rank-1"], "fraction")
 # **Two scores may be compared only under the same protocol.**
 
 # %%
-lesson.source(evaluate._removed)
+lesson.source(ranking.rank_query)
 
 # %% [markdown]
 # **Exercise 01-core.** One query under the Market protocol: from distances, ids and cameras to its AP.

@@ -73,6 +73,7 @@ def test_seeds_differ_by_every_part_and_by_order() -> None:
     seeds = [derive_seed(*part) for part in parts]
     assert len(set(seeds)) == len(seeds) and all(isinstance(s, int) and 0 <= s < 2**32 for s in seeds)
     assert derive_seed(1, "x") == derive_seed(1, "x")
+    assert len({derive_seed(1), derive_seed(1, 0), derive_seed(-1), derive_seed("1")}) == 4
 
 
 @pytest.mark.slow

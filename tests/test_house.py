@@ -269,3 +269,17 @@ def test_commands_in_documents_exist():
     assert said_make - {""} <= targets
     said = {name for text in documents for name in re.findall(r"(?:`|^|\$ )reidkit (data [a-z]+|[a-z]+)", text, re.MULTILINE)}
     assert said and said <= known
+
+
+@pytest.mark.parametrize(
+    ("broken", "called", "status"), [("", ["test", "run"], 0), ("test", ["test"], 3), ("run", ["test", "run"], 3)]
+)
+def test_the_gate_runs_the_tests_then_the_notebooks_and_fails_with_either(tmp_path, broken, called, status):
+    calls = tmp_path / "calls"
+    for tool in ("make", "git", "chromium", "apt-get"):
+        path = tmp_path / tool
+        path.write_text(f'#!/bin/sh\nif [ {tool} = make ]; then echo "$1" >> "{calls}"; [ "$1" != "{broken}" ] || exit 3; fi\n')
+        path.chmod(0o755)
+    environment = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run([str(ROOT / ".ci" / "run")], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, check=False)
+    assert (done.returncode, calls.read_text().split()) == (status, called)

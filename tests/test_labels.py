@@ -24,6 +24,8 @@ from reidkit.labels import (
     relabelled,
     select,
 )
+from reidkit.labels.lloyd import lloyd
+from reidkit.labels.means import careful_start
 
 
 def as_graph(dense):
@@ -251,22 +253,53 @@ def test_centroids_are_means_of_unit_rows():
     np.testing.assert_allclose(np.linalg.norm(centroids(x, labels, normalise=True), axis=1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("start", ["k-means++", "random", "given"])
-def test_kmeans_is_scikit_learns_from_the_same_start(start):
-    rng = np.random.default_rng(0)
-    x = unit(np.repeat(rng.normal(size=(20, 16)), 15, axis=0) + 0.7 * rng.normal(size=(300, 16))).astype(np.float32)
-    first = x[rng.choice(300, 12, replace=False)]
-    labels = kmeans(x, 12, seed=3, start=first if start == "given" else start)
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 12, 40]), st.sampled_from([2, 16]), st.sampled_from([0, 30]))
+def test_kmeans_is_scikit_learns_from_the_same_start(seed, k, columns, copies):
+    """Also from starts in which centres coincide, so that clusters run empty and are refilled."""
+    rng = np.random.default_rng(seed)
+    x = clumps(rng, 200, columns, people=15)
+    first = x[rng.choice(200, k, replace=False)]
+    first[: min(copies, k)] += 5
+    labels = kmeans(x, k, seed=0, start=first)
+    model = KMeans(k, init=first, n_init=1).fit(x.astype(np.float64))
     assert labels.dtype == np.int64
+    assert labels.tolist() == model.labels_.tolist()
+
+
+def test_lloyd_counts_what_scikit_learn_counts():
+    x = clumps(np.random.default_rng(1), 400, 20, people=30)
+    ours, theirs = lloyd(x, x[:25]), KMeans(25, init=x[:25], n_init=1).fit(x.astype(np.float64))
+    assert ours.inertia == pytest.approx(theirs.inertia_, rel=1e-6)
+    assert ours.iterations == theirs.n_iter_
+    np.testing.assert_allclose(ours.centres, theirs.cluster_centers_, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", ["k-means++", "random"])
+def test_kmeans_finds_its_own_start(start):
+    x = clumps(np.random.default_rng(0), 300, 16, people=20)
+    labels = kmeans(x, 12, seed=3, start=start)
     assert sorted(set(labels)) == list(range(12))
-    if start == "given":
-        wanted = KMeans(12, init=first, n_init=1, tol=0).fit(x).labels_
-        assert labels.tolist() == wanted.tolist()
-    else:
-        assert labels.tolist() == kmeans(x, 12, seed=3, start=start).tolist()
-        inertia = KMeans(12, n_init=5, random_state=0).fit(x).inertia_
-        ours = ((x - centroids(x, labels, unit_rows=False)[labels]) ** 2).sum()
-        assert ours < 1.15 * inertia
+    assert labels.tolist() == kmeans(x, 12, seed=3, start=start).tolist()
+    best = KMeans(12, n_init=5, random_state=0).fit(x).inertia_
+    assert ((x - centroids(x, labels, unit_rows=False)[labels]) ** 2).sum() < 1.15 * best
+
+
+def test_a_careful_start_takes_distinct_far_rows():
+    """Ten clumps far apart: ten starts hit all of them; copies are never drawn while something else is left."""
+    rng = np.random.default_rng(0)
+    x = (20 * np.repeat(np.eye(10), 30, axis=0) + rng.normal(size=(300, 10))).astype(np.float32)
+    chosen = careful_start(x, 10, rng)
+    assert sorted(chosen // 30) == list(range(10))
+    twins = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
+    assert sorted(careful_start(twins, 4, rng) // 5) == [0, 1, 2, 3]
+
+
+def test_kmeans_in_batches():
+    x = clumps(np.random.default_rng(0), 600, 16, people=6)
+    labels = kmeans(x, 6, seed=0, batch=100)
+    assert labels.tolist() == kmeans(x, 6, seed=0, batch=100).tolist()
+    assert sorted(set(labels)) == list(range(labels.max() + 1))
 
 
 def test_kmeans_refusals():
@@ -275,11 +308,18 @@ def test_kmeans_refusals():
         kmeans(x, 5, seed=0)
     with pytest.raises(LabelsError, match="start"):
         kmeans(x, 2, seed=0, start="best")
+    with pytest.raises(LabelsError, match="2 centres of 4 columns"):
+        kmeans(x, 2, seed=0, start=x)
 
 
 def test_labels_are_light_to_import():
     code = "import sys, reidkit.labels; print([m for m in ('torch', 'numba', 'sklearn', 'faiss') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def clumps(rng, rows, columns, people):
+    """float32 unit rows around `people` centres."""
+    return unit(rng.normal(size=(people, columns))[rng.integers(0, people, rows)] + 0.5 * rng.normal(size=(rows, columns))).astype(np.float32)
 
 
 def unit(rows):

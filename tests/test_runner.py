@@ -22,7 +22,6 @@ from reidkit.runner.processes import MARK, child_environment
 from reidkit.runner.run import run_notebooks
 from tests.tiny_notebooks import PARAMETERS, write_notebook
 
-pytestmark = pytest.mark.xdist_group("runner")
 FIGURE = """
 from pathlib import Path
 from IPython.display import display

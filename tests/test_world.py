@@ -406,6 +406,8 @@ def test_names_and_dials_are_checked() -> None:
         make_world("sumer", 0)
     with pytest.raises(ReidkitError, match="size 'XL'"):
         make_world("summer", 0, size="XL")
+    with pytest.raises(ReidkitError, match="0 or more"):
+        make_world("twelve", -1)
     for wrong in ({"occlusion": 1.5}, {"camera_gap": -0.1}, {"season": "autumn"}, {"cameras": 1}, {"visits": 1.0}, {"junk": 1.0}):
         with pytest.raises(ReidkitError, match=next(iter(wrong))):
             replace(SMALL, **wrong)  # type: ignore[arg-type]

@@ -9,12 +9,14 @@ Published at github.com/brendenlake/omniglot (folder ``python``).
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from reidkit.environment import checkout
 from reidkit.errors import FormatError, shown
 from reidkit.formats.archives import Limits, extract
 from reidkit.formats.layout import Layout, finish
@@ -27,6 +29,17 @@ CHARACTER = re.compile(r"character\d+", re.ASCII | re.IGNORECASE)
 RULE = "Omniglot lies as Alphabet/characterNN/IIII_DD.png, for example Greek/character01/0394_05.png."
 DEPTH = 4
 LIMITS = Limits(files=100_000, file_bytes=1 << 20, total_bytes=1 << 30)
+
+
+def find_archives() -> list[Path]:
+    """The archives at hand, in order of their names; none when there are none.
+
+    Looked for in the folder that REIDKIT_OMNIGLOT names, else in ``data/omniglot`` of the project, else in
+    ``shared/data/omniglot`` beside it.
+    """
+    named = os.environ.get("REIDKIT_OMNIGLOT")
+    places = [Path(named)] if named else [checkout() / "data/omniglot", checkout().parent / "shared/data/omniglot"]
+    return next((found for place in places if (found := sorted(place.glob("*.zip")))), [])
 
 
 def unpack(archives: Sequence[str | Path], out: str | Path, *, train: float = 0.6, queries: int = 2, seed: int = 0) -> Records:

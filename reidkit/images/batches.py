@@ -48,8 +48,7 @@ def load_batch(
         )
     generator = torch.Generator()
     seen: list[list[Tensor]] = [[] for _ in views]
-    for position, row in enumerate(rows):
-        image = picture(table, int(row))
+    for position, image in enumerate(pictures(table, rows)):
         for number, view in enumerate(views):
             generator.manual_seed(derive_seed(*seed, position, number))
             seen[number].append(view(image, generator))
@@ -90,9 +89,10 @@ def iterate_batches(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def picture(table: ImageTable, row: int) -> Picture:
-    """One image of a table: its pixels (h, w, 3) when they are in memory, else the decoded file."""
+def pictures(table: ImageTable, rows: np.ndarray | Sequence[int]) -> Iterator[Picture]:
+    """Images of a table, one by one: pixels (h, w, 3) where they are in memory, else decoded files."""
     if table.pixels is not None:
-        return table.pixels[row]
-    path = table.frame["path"].iat[row]
-    return decode(table.root / path if table.root is not None else path)
+        yield from (table.pixels[row] for row in rows)
+        return
+    for path in table.frame["path"].iloc[np.asarray(rows)].tolist():
+        yield decode(table.root / path if table.root is not None else path)

@@ -14,6 +14,7 @@ import torch
 from tqdm.auto import tqdm
 
 from reidkit.compute import threads
+from reidkit.errors import ReidkitError
 from reidkit.records import Records
 from reidkit.world.cameras import Camera, make_cameras
 from reidkit.world.network import Cast, draw_cast, plan
@@ -48,10 +49,12 @@ def make_world(
         Records with every nuisance as a column; uint8 pixels (N, height, width, 3) when `out` is None.
 
     Raises:
-        ReidkitError: unknown preset or size, or a dial out of range.
+        ReidkitError: unknown preset or size, a dial out of range, or a negative seed.
         FormatError: `out` holds something already.
     """
     settings = resolve(world, size)
+    if seed < 0:
+        raise ReidkitError(f"seed={seed}.", rule="A seed is 0 or more.", action="Choose another.")
     cast = draw_cast(settings, seed)
     cameras = make_cameras(settings, seed)
     frame = plan(settings, seed, cast, cameras)

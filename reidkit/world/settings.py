@@ -115,14 +115,16 @@ _CLEAN: dict[str, float] = {"twin_rate": 0.0, "occlusion": 0.0, "box_error": 0.0
 PRESETS: dict[str, WorldSettings] = {
     "summer": _SUMMER,
     "winter": _WINTER,
-    "hard-summer": replace(_SUMMER, name="hard-summer", camera_gap=1.0),
-    "hard-winter": replace(_WINTER, name="hard-winter", camera_gap=1.0),
+    "hard-summer": replace(_SUMMER, name="hard-summer", camera_gap=0.7),
+    "hard-winter": replace(_WINTER, name="hard-winter", camera_gap=0.7),
     "dependent-summer": replace(_SUMMER, name="dependent-summer", dependence=0.8),
     "dependent-winter": replace(_WINTER, name="dependent-winter", dependence=0.8),
+    "fifteen": replace(_WINTER, name="fifteen", site="mall", cameras=15, camera_gap=0.5, dependence=0.4),
     "twelve": replace(_SUMMER, name="twelve", **_CLEAN, **_TWELVE),  # type: ignore[arg-type]
 }
 """``summer`` and ``winter`` are the standard pair (source, target); ``hard-`` has a large camera gap, in ``dependent-``
-people keep to a few cameras, and ``twelve`` is four people by three cameras for lessons by hand."""
+people keep to a few cameras, ``fifteen`` is a site of 15 cameras in the spirit of MSMT17, and ``twelve`` is four people by
+three cameras for lessons by hand."""
 
 
 def resolve(world: str | WorldSettings, size: str | None = None) -> WorldSettings:
