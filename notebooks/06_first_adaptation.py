@@ -27,7 +27,7 @@
 profile: str = "demo"  # "smoke" (seconds), "demo" (minutes), "full" (a GPU)
 seed: int = 0  # the first of the seeds
 out: str = ""  # folder for the runs; empty: runs/06_first_adaptation/...
-rho: float = 0.005  # share of pairs that sets eps (section 3)
+rho: float = 0.0  # share of pairs that sets eps (section 3); 0: by profile
 camera_gaps: list = [0.3, 0.6, 1.0]  # the dial of section 6
 
 # %%
@@ -52,6 +52,7 @@ from reidkit.training import fit, judge_on
 from reidkit.world import make_world
 from reidkit.world.settings import resolve
 
+rho = rho or {"smoke": 0.015, "demo": 0.005, "full": 0.0016}[profile]
 lesson = Lesson.open("06", profile=profile, seed=seed, out=out)
 lesson.setup()
 lesson.card()

@@ -56,7 +56,7 @@ from reidkit.evaluate import PROTOCOLS, evaluate_ranking
 from reidkit.features import extract
 from reidkit.formats import load, omniglot
 from reidkit.formats.splits import split_identities
-from reidkit.images import check_images, decode
+from reidkit.images.decode import check_images, decode
 from reidkit.lesson import Lesson
 from reidkit.show import ClusterGallery, QueryExplorer, RunHistory, camera_histogram, contact_sheet
 from reidkit.show.palette import BLACK, BLUE, GREY, ORANGE, VERMILLION

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -173,15 +174,9 @@ def _broken(trial: str, detail: str, name: str = "") -> Finding:
 
 
 def _notebooks() -> list[Finding]:
-    """Whether a kernel of this interpreter can be found, and whether a browser is there for the tests that want one."""
-    from importlib.util import find_spec
-
+    """Whether notebooks can start a kernel of this interpreter."""
     kernel = find_spec("ipykernel") is not None
-    browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    return [
-        Finding("notebooks", "kernel", "ok" if kernel else "bad", "this interpreter" if kernel else "ipykernel is missing"),
-        Finding("notebooks", "browser", "ok" if browser else "note", browser or "no Chromium: browser tests are left out"),
-    ]
+    return [Finding("notebooks", "kernel", "ok" if kernel else "bad", "this interpreter" if kernel else "ipykernel is missing")]
 
 
 def _data() -> list[Finding]:

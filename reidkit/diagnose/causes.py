@@ -3,10 +3,10 @@
 The first cause that applies:
 
 * ``too few images``: fewer than `min_samples`; on their own they can never be a cluster.
-* ``twin``: half or more of its images have a cluster, and share it, but for a fifth, with one other identity.
-* ``merged``: half or more of its images have a cluster, with several other identities.
+* ``twin``: a third or more of its images are in one cluster, which but for a fifth holds one other identity only.
+* ``merged``: a third or more of its images are in one cluster, with several other identities.
 * ``cameras apart``: half or more of its pairs within a camera are linked, fewer than a tenth of those across cameras.
-* ``broken reciprocity``: half or more of its pairs are as near in feature space as linked pairs are, and yet not linked.
+* ``broken reciprocity``: half or more of its pairs are as near in feature space as linked pairs are, and yet not in the graph.
 * ``eps too strict``: half or more of its pairs are in the graph, beyond eps.
 * ``scattered``: none of these: its images are not alike.
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reidkit.diagnose.diagnosis import Diagnosis
 
 CAUSES = ("too few images", "twin", "merged", "cameras apart", "broken reciprocity", "eps too strict", "scattered")
-TWO_OWNERS, SWALLOWED, LINKED, UNLINKED, NEAR = 0.8, 0.5, 0.5, 0.1, 90.0
+TWO_OWNERS, SWALLOWED, LINKED, UNLINKED, NEAR = 0.8, 1 / 3, 0.5, 0.1, 90.0
 
 
 class Found(NamedTuple):
@@ -57,7 +57,7 @@ def find_cause(
     assert graph is not None
     if len(images) < min_samples:
         return Found(CAUSES[0], f"{len(images)} images, min_samples {min_samples}")
-    if status == "swallowed" and (labelling.label[images] != OUTLIER).mean() >= SWALLOWED:
+    if status == "swallowed" and diagnosis.identities["largest_share"].iloc[code] >= SWALLOWED:
         return _swallowed(diagnosis, images, code)
     first, second = np.triu_indices(len(images), 1)
     a, b = images[first], images[second]
@@ -69,8 +69,8 @@ def find_cause(
         return Found(CAUSES[3], f"{within:.0%} of its pairs within a camera are linked, {across:.0%} across cameras")
     if features is not None:
         close = 1.0 - np.einsum("nd,nd->n", features[a], features[b]) <= near
-        if _share(close & ~link) >= LINKED:
-            return Found(CAUSES[4], f"{_share(close & ~link):.0%} of its pairs are near in feature space, but not linked")
+        if _share(close & ~stored) >= LINKED:
+            return Found(CAUSES[4], f"{_share(close & ~stored):.0%} of its pairs are near in feature space, but not in the graph")
     if _share(stored & ~link) >= LINKED:
         return Found(CAUSES[5], f"{_share(stored & ~link):.0%} of its pairs are in the graph, beyond eps")
     return Found(CAUSES[6], f"{_share(~stored):.0%} of its pairs are not in the graph")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from reidkit.threads import in_threads
+from reidkit.threads import in_threads, row_ranges
 
 BLOCK = 1024
 
@@ -65,7 +66,8 @@ class _State:
         from reidkit.neighbours.tiles import ENGINES, fastest
 
         self.rows, self.centres = rows, np.array(start, np.float32)
-        self.product = ENGINES[fastest(False) if len(rows) * len(start) > BLOCK**2 else "float32"][1]
+        self.dtype, self.product = ENGINES[fastest(True) if len(rows) * len(start) > BLOCK**2 else "float32"]
+        self.held, self.lost = self._rounded(rows)
         self.squared = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
         self.half = self._half(np.arange(len(start)))
         self.labels, self.scores = np.full(len(rows), -1, np.int64), np.full(len(rows), -np.inf)
@@ -109,7 +111,7 @@ class _State:
         has_moved[self.moved] = True
         mine = np.flatnonzero(has_moved[self.labels])
         now = self._own_scores(mine)
-        farther = now < self.scores[mine] + 2 * self._margin()[mine]
+        farther = now < self.scores[mine]
         self.scores[mine] = now
         everything = np.zeros(len(self.rows), bool)
         everything[mine[farther]] = True
@@ -142,27 +144,34 @@ class _State:
     def _assign(self, points: np.ndarray, centres: np.ndarray, *, keep_own: bool) -> None:
         from reidkit.labels.mean_kernels import assign
 
-        held, margin = torch.from_numpy(self.centres[centres]), self._margin()
+        held, lost = self._rounded(self.centres[centres])
+        largest, worst = float(np.sqrt(2 * self.half[centres].max(initial=0.0))), float(lost.max(initial=0.0))
+        relative = self.rows.shape[1] * 2.0**-23 + (2.0**-8 if self.dtype != torch.float32 else 0.0)
+        margin = np.sqrt(self.squared) * (largest * relative + worst) + self.lost * (largest + worst)
 
         def work(start: int) -> None:
             some = points[start : start + BLOCK]
-            products = self.product(torch.from_numpy(self.rows[some]), held).numpy()
+            products = self.product(self.held[torch.from_numpy(some)], held).float().numpy()
             assign(products, some, centres, self.rows, self.centres, self.half, margin, keep_own, self.labels, self.scores)
 
         in_threads(work, range(0, len(points), BLOCK))
 
     def _own_scores(self, points: np.ndarray) -> np.ndarray:
         """float64 score of each given point with the centre it has."""
-        parts = [np.empty(0)]
-        for start in range(0, len(points), BLOCK):
-            some = points[start : start + BLOCK]
-            mine = self.centres[self.labels[some]]
-            parts.append(np.einsum("nd,nd->n", self.rows[some], mine, dtype=np.float64) - self.half[self.labels[some]])
-        return np.concatenate(parts)
+        from reidkit.labels.mean_kernels import score_own
 
-    def _margin(self) -> np.ndarray:
-        """float64 (N,): bound on the rounding of a float32 score."""
-        return np.sqrt(self.squared) * np.sqrt(2 * self.half.max()) * self.rows.shape[1] * 2.0**-23
+        result, given = np.empty(len(points)), (self.rows, self.centres, self.half, self.labels, points)
+        in_threads(lambda piece: score_own(*given, *piece, result), row_ranges(len(points)))
+        return result
+
+    def _rounded(self, rows: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        """Rows as the engine wants them, and float64 L2 norms of what that takes from each."""
+        whole = torch.from_numpy(np.require(rows, requirements="W"))
+        if self.dtype == torch.float32:
+            return whole, np.zeros(len(rows))
+        parts = [(part, part.bfloat16()) for part in whole.split(BLOCK)] or [(whole, whole.bfloat16())]
+        lost = [(part - rounded.float()).norm(dim=1) for part, rounded in parts]
+        return torch.cat([rounded for _, rounded in parts]), torch.cat(lost).numpy().astype(np.float64)
 
     def _half(self, clusters: np.ndarray) -> np.ndarray:
         return np.einsum("kd,kd->k", self.centres[clusters], self.centres[clusters], dtype=np.float64) / 2

@@ -9,6 +9,7 @@ from reidkit.errors import LabelsError
 from reidkit.neighbours.rows import checked_rows
 
 STARTS = ("k-means++", "random")
+DRAWN_IN = 256
 
 
 def kmeans(
@@ -53,8 +54,11 @@ def kmeans(
 def careful_start(rows: np.ndarray, k: int, generator: np.random.Generator) -> np.ndarray:
     """int64 (k,): rows to start from, each drawn with probability in proportion to its squared distance from those before.
 
-    Of 2 + ln k rows drawn, the one that lowers the sum of squared distances most is taken.
+    Of 2 + ln k rows drawn, the one that lowers the sum of squared distances most is taken. A start need not be exact: wide
+    rows are compared in a random projection to `DRAWN_IN` columns, which keeps distances within a few per cent.
     """
+    if rows.shape[1] > 2 * DRAWN_IN:
+        rows = rows @ (generator.standard_normal((rows.shape[1], DRAWN_IN), np.float32) / np.float32(np.sqrt(DRAWN_IN)))
     squared = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
     chosen = np.empty(k, np.int64)
     chosen[0] = generator.integers(len(rows))

@@ -1,14 +1,19 @@
 """One file a method: which networks, how labels are made, which loss terms, what is evaluated.
 
-`all_methods()` finds the classes; there is no registry to edit.
+`all_methods` finds the classes and `options` their settings; there is no registry to edit.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
+import pandas as pd
+
+from reidkit.errors import ReidkitError, nearest_name
 from reidkit.method import Method
 
 
@@ -19,4 +24,41 @@ def all_methods() -> dict[str, type[Method]]:
         for name, item in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if issubclass(item, Method) and not inspect.isabstract(item) and item.__module__ == module.name:
                 found[name] = item
+    return found
+
+
+def recipe(method: str, **options: Any) -> Any:
+    """The recipe of a method with some options changed.
+
+    Raises:
+        ReidkitError: there is no method or option of that name; the nearest ones are named.
+    """
+    known = {field.name for field in dataclasses.fields(_recipe_class(method))}
+    for name in options:
+        if name not in known:
+            rule = "An option is a field of the method's Recipe."
+            raise ReidkitError(f"{method} has no option {name!r}.", rule=rule, action=nearest_name(name, known))
+    return _recipe_class(method)(**options)
+
+
+def list_methods() -> pd.DataFrame:
+    """One row a method: paper, lesson, file."""
+    rows = [
+        {"method": name, "paper": cls.paper, "lesson": cls.lesson, "module": cls.__module__}
+        for name, cls in all_methods().items()
+    ]
+    return pd.DataFrame(rows).set_index("method").sort_index()
+
+
+def list_options(method: str) -> pd.DataFrame:
+    """One row an option of a method: its name and default; the docstring of the Recipe has meaning and source."""
+    fields = dataclasses.fields(_recipe_class(method))
+    return pd.DataFrame([{"option": field.name, "default": field.default} for field in fields]).set_index("option")
+
+
+def _recipe_class(method: str) -> type[Any]:
+    methods = all_methods()
+    if method not in methods:
+        raise ReidkitError(f"No method is called {method!r}.", rule="Methods are classes.", action=nearest_name(method, methods))
+    found: type[Any] = vars(inspect.getmodule(methods[method]))["Recipe"]
     return found

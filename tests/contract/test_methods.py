@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from reidkit.compute import Compute
+from reidkit.errors import ReidkitError
 from reidkit.labels import PseudoLabels
 from reidkit.losses import softmax_triplet
 from reidkit.method import weigh
@@ -29,6 +30,21 @@ def bench() -> Bench:
 
 def test_methods_are_discovered() -> None:
     assert {"SourcePretraining", "ClusterAndFinetune"} <= set(all_methods())
+
+
+@every_method
+def test_methods_say_where_they_come_from(cls: type) -> None:
+    from reidkit.methods import list_methods, list_options, recipe
+
+    row = list_methods().loc[cls.__name__]
+    assert row["paper"].endswith(")") and row["lesson"][:2].isdigit()
+    documented = vars(__import__(cls.__module__, fromlist=["Recipe"]))["Recipe"]
+    text = " ".join((base.__doc__ or "") for base in documented.__mro__)
+    undocumented = [name for name in list_options(cls.__name__).index if name not in text]
+    assert not undocumented, f"options without a word: {undocumented}"
+    assert recipe(cls.__name__) == documented()
+    with pytest.raises(ReidkitError, match="Did you mean"):
+        recipe(cls.__name__, **{list_options(cls.__name__).index[0] + "x": 1})
 
 
 @every_method
