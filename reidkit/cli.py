@@ -89,7 +89,7 @@ def world(
     """Render a synthetic camera network."""
     from reidkit.world import make_world
 
-    _describe(make_world(preset, seed, out=out, size=size, progress=True), out)
+    _describe(make_world(preset, seed, out=out, size=size, progress=sys.stderr.isatty()), out)
 
 
 @data.command()
@@ -125,7 +125,7 @@ def check(
 
     records = load(root, layout)
     _describe(records, root)
-    broken = check_images(records, strict=False)
+    broken = check_images(records, strict=False, progress=sys.stderr.isatty())
     typer.echo(f"{len(broken)} of {len(records)} pictures cannot be read.")
     if len(broken):
         typer.echo(broken.to_string(index=False, max_colwidth=90))

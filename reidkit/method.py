@@ -105,6 +105,7 @@ class Method(nn.Module, ABC):
         parts: how many features of equal length stand side by side in what `embed` returns.
         flip: whether the mirrored image's feature is added when features are extracted.
         trains_on: ``"target"`` (blind; labels come from `prepare_epoch`) or ``"source"`` (labels were handed in).
+        wraps: whether it stands on another method, which `toy` then takes as `base`.
         clusters: whether `prepare_epoch` needs the features of the training images (else it gets features without columns).
         companion_features: whether it needs those of the second domain as well.
     """
@@ -117,6 +118,7 @@ class Method(nn.Module, ABC):
     parts: int = 1
     flip: bool = False
     trains_on: ClassVar[str] = "target"
+    wraps: ClassVar[bool] = False
     clusters: ClassVar[bool] = True
     companion_features: bool = False
 

@@ -3,9 +3,9 @@
 The first cause that applies:
 
 * ``too few images``: fewer than `min_samples`; on their own they can never be a cluster.
+* ``cameras apart``: half or more of its pairs within a camera are linked, fewer than a tenth of those across cameras.
 * ``twin``: a third or more of its images are in one cluster, which but for a fifth holds one other identity only.
 * ``merged``: a third or more of its images are in one cluster, with several other identities.
-* ``cameras apart``: half or more of its pairs within a camera are linked, fewer than a tenth of those across cameras.
 * ``broken reciprocity``: half or more of its pairs are as near in feature space as linked pairs are, and yet not in the graph.
 * ``eps too strict``: half or more of its pairs are in the graph, beyond eps.
 * ``scattered``: none of these: its images are not alike.
@@ -28,7 +28,7 @@ from reidkit.diagnose.rescue import entries
 if TYPE_CHECKING:
     from reidkit.diagnose.diagnosis import Diagnosis
 
-CAUSES = ("too few images", "twin", "merged", "cameras apart", "broken reciprocity", "eps too strict", "scattered")
+CAUSES = ("too few images", "cameras apart", "twin", "merged", "broken reciprocity", "eps too strict", "scattered")
 TWO_OWNERS, SWALLOWED, LINKED, UNLINKED, NEAR = 0.8, 1 / 3, 0.5, 0.1, 90.0
 
 
@@ -57,8 +57,6 @@ def find_cause(
     assert graph is not None
     if len(images) < min_samples:
         return Found(CAUSES[0], f"{len(images)} images, min_samples {min_samples}")
-    if status == "swallowed" and diagnosis.identities["largest_share"].iloc[code] >= SWALLOWED:
-        return _swallowed(diagnosis, images, code)
     first, second = np.triu_indices(len(images), 1)
     a, b = images[first], images[second]
     link = entries(linked, a, b) > 0
@@ -66,7 +64,9 @@ def find_cause(
     same = labelling.camera[a] == labelling.camera[b]
     within, across = _share(link[same]), _share(link[~same])
     if within >= LINKED and across < UNLINKED:
-        return Found(CAUSES[3], f"{within:.0%} of its pairs within a camera are linked, {across:.0%} across cameras")
+        return Found(CAUSES[1], f"{within:.0%} of its pairs within a camera are linked, {across:.0%} across cameras")
+    if status == "swallowed" and diagnosis.identities["largest_share"].iloc[code] >= SWALLOWED:
+        return _swallowed(diagnosis, images, code)
     if features is not None:
         close = 1.0 - np.einsum("nd,nd->n", features[a], features[b]) <= near
         if _share(close & ~stored) >= LINKED:
@@ -89,7 +89,7 @@ def _swallowed(diagnosis: Diagnosis, images: np.ndarray, code: int) -> Found:
     text = (
         f"cluster {labelling.cluster_names[cluster]}: {here[code]} of it, {others.max()} of identity {name}, {here.sum()} in all"
     )
-    return Found(CAUSES[1] if here[code] + others.max() >= TWO_OWNERS * here.sum() else CAUSES[2], text)
+    return Found(CAUSES[2] if here[code] + others.max() >= TWO_OWNERS * here.sum() else CAUSES[3], text)
 
 
 def _share(found: np.ndarray) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 
 from reidkit.diagnose.counts import cell_frame
 from reidkit.diagnose.identities import identity_table
@@ -32,8 +31,8 @@ FATE_COLUMNS = {
 }
 
 
-def flow_table(labels: Int[np.ndarray, "e n"]) -> pd.DataFrame:
-    """One row a non-empty flow between two epochs, in ascending order; see `FLOW_COLUMNS`."""
+def flow_table(labels: np.ndarray) -> pd.DataFrame:
+    """One row a non-empty flow between two epochs of `labels` (E, N), in ascending order; see `FLOW_COLUMNS`."""
     _check(labels)
     frames = []
     for epoch in range(len(labels) - 1):
@@ -45,7 +44,7 @@ def flow_table(labels: Int[np.ndarray, "e n"]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[list(FLOW_COLUMNS)] if frames else pd.DataFrame(columns=list(FLOW_COLUMNS))
 
 
-def fate_table(labels: Int[np.ndarray, "e n"]) -> pd.DataFrame:
+def fate_table(labels: np.ndarray) -> pd.DataFrame:
     """One row a cluster of every epoch but the last: what became of it; see `FATE_COLUMNS`.
 
     A line goes on through clusters that *continue*; everything else starts a new one.
@@ -68,7 +67,7 @@ def fate_table(labels: Int[np.ndarray, "e n"]) -> pd.DataFrame:
     return best[list(FATE_COLUMNS)]
 
 
-def identity_fates(labels: Int[np.ndarray, "e n"], cameras: object, identities: object) -> pd.DataFrame:
+def identity_fates(labels: np.ndarray, cameras: object, identities: object) -> pd.DataFrame:
     """One row a true identity: identity, images, epochs_lost, first_lost, lost_for_good, and its status in each epoch.
 
     `lost_for_good` is the epoch from which on it is lost (swallowed or unseen) until the end; empty when it is there at the

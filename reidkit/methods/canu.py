@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reidkit.errors import TrainingError
 from reidkit.features import Features
 from reidkit.labels import PseudoLabels, centroids
 from reidkit.method import Batch, Loss, Method, weigh
@@ -49,6 +50,7 @@ class CANU(Method):
 
     paper = "CANU-ReID: A Conditional Adversarial Network for Unsupervised person Re-IDentification (2020)"
     lesson: ClassVar[str] = "13_canu"
+    wraps = True
     centroids: Tensor
 
     def __init__(
@@ -114,7 +116,7 @@ class CANU(Method):
         self.base.after_step(batch, loss)
 
     @classmethod
-    def toy(cls, source: Records, target: ImageTable) -> CANU:
-        from reidkit.methods.cluster_finetune import ClusterAndFinetune
-
-        return cls(ClusterAndFinetune.toy(source, target), ("f",), 256, target.num_cameras)
+    def toy(cls, source: Records, target: ImageTable, base: Method | None = None) -> CANU:
+        if base is None:
+            raise TrainingError("CANU without a base.", rule="CANU stands on a method.", action="Hand one in, as in CANU(base, ...).")
+        return cls(base, ("f",), 256, target.num_cameras)

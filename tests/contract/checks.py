@@ -15,6 +15,7 @@ from reidkit.capsule import Capsule
 from reidkit.compute import Compute, seed_everything
 from reidkit.features import Features, extract
 from reidkit.method import Batch, Method
+from reidkit.methods.cluster_finetune import ClusterAndFinetune
 from reidkit.records import Records
 from reidkit.training import Schedule, fit
 from reidkit.training.draw import draw_batches
@@ -39,7 +40,8 @@ class Bench:
     def build(self, method: type[Method]) -> Method:
         """A tiny instance, always of the same weights."""
         seed_everything(0)
-        return method.toy(self.source.train, self.target.train.blind())
+        worlds = self.source.train, self.target.train.blind()
+        return method.toy(*worlds, base=ClusterAndFinetune.toy(*worlds)) if method.wraps else method.toy(*worlds)
 
     def table(self, method: type[Method]) -> Records:
         return self.source.train if method.trains_on == "source" else self.target.train
