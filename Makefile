@@ -61,6 +61,7 @@ lab: $(STAMP)
 
 sync: $(STAMP)
 	$(BIN)/jupytext --sync notebooks/*.ipynb
+	$(BIN)/python -m reidkit.lesson.pairing notebooks/*.py
 
 # The newest versions that fit pyproject.toml, written down; commit the file when the tests pass with it.
 lock: $(STAMP)

@@ -140,6 +140,10 @@ class Method(nn.Module, ABC):
     def loss(self, batch: Batch) -> Loss:
         """The training half: named, weighted terms. Pure but for batch-norm statistics; may be called twice."""
 
+    def relabels(self, epoch: int) -> bool:
+        """Whether this epoch clusters anew and needs features; a method whose labels stand for some epochs says so here."""
+        return self.clusters
+
     def clock(self, epoch: int) -> int:
         """The epoch at which the schedule's rate is read: a method that begins its schedule anew says so here."""
         return epoch

@@ -25,7 +25,7 @@ from reidkit.training import Schedule, fit, judge_on, load_model
 from reidkit.world import make_world
 from reidkit.world.settings import resolve
 
-MADE_BY = ("records.py", "world", "images", "models", "losses", "methods/source_pretraining.py", "training/loop.py")
+MADE_BY = ("compute.py", "records.py", "world", "images", "models", "losses", "methods/source_pretraining.py", "training")
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,19 @@ PROFILES = {
     "demo": Profile(
         "demo",
         "S",
-        (128, 64),
+        (64, 32),
         "tiny",
         source=Schedule(
-            epochs=10,
+            epochs=8,
             steps=40,
-            size=(128, 64),
-            judge_every=10,
-            milestones=(7,),
-            identities=16,
+            size=(64, 32),
+            learning_rate=1e-3,
+            judge_every=8,
+            milestones=(6,),
             warmup_epochs=2,
             warmup_factor=0.1,
         ),
-        target=Schedule(epochs=4, steps=40, size=(128, 64)),
+        target=Schedule(epochs=4, steps=40, size=(64, 32)),
         seeds=3,
     ),
     "full": Profile(
@@ -142,7 +142,7 @@ def shared_world(profile_name: str, preset: str, seed: int = 0) -> Records:
     def make(folder: Path) -> None:
         height, width = wanted.size
         settings = replace(resolve(preset, wanted.world), height=height, width=width)
-        make_world(settings, seed, out=folder / "world", progress=True)
+        make_world(settings, seed, out=folder / "world")
 
     folder = stage("worlds", made_from, make)
     return replace(load(folder / "world"), name=preset)

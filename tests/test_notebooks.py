@@ -20,6 +20,7 @@ LESSONS = sorted(FOLDER.glob("*.ipynb"))
 MOST_LINES = 25
 EVERY_LESSON_HAS = {"profile": str, "seed": int, "out": str}
 KEPT_METADATA = {"kernelspec", "jupytext", "language_info"}
+KEPT_CELL_METADATA = {"tags", "lines_to_next_cell"}  # the second one is how jupytext remembers blank lines
 
 
 def faults_of(path: Path, notebook: NotebookNode, paired: NotebookNode | None) -> list[str]:
@@ -46,7 +47,7 @@ def _outputs(notebook: NotebookNode) -> list[str]:
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None):
             faults.append(f"cell {number} has outputs")
-        if set(cell.metadata) - {"tags"}:
+        if set(cell.metadata) - KEPT_CELL_METADATA:
             faults.append(f"cell {number} has metadata {sorted(set(cell.metadata) - {'tags'})}")
     return faults
 

@@ -97,7 +97,7 @@ def test_a_companion_reaches_every_step(bench: Bench, tmp_path: Path) -> None:
     """UDAP's source term: source features reach `prepare_epoch`, source images reach the batches."""
     from reidkit.methods.cluster_finetune import Recipe as Finetune
 
-    method = ClusterAndFinetune(build_embedder("tiny"), Finetune(eps=0.9, k1=8, k2=2, source_weight=0.1))
+    method = ClusterAndFinetune(build_embedder("tiny"), Finetune(rho=0.03, k1=8, k2=2, source_weight=0.1))
     source = bench.source.train
     companion = Companion(source.blind(), source.class_labels())
     capsule = fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, companion=companion, progress=False)

@@ -1,7 +1,38 @@
 """What is wrong with a set of pseudo-labels, from contingency counts and sparse graphs; NumPy, pandas, SciPy, scikit-learn."""
 
+from reidkit.diagnose.audit import audit_result, audit_sample
+from reidkit.diagnose.autopsy import autopsy
+from reidkit.diagnose.calibrate import Case, calibrate_gauges
 from reidkit.diagnose.compare import Comparison
 from reidkit.diagnose.diagnosis import Diagnosis, diagnose
+from reidkit.diagnose.files import diagnose_files
+from reidkit.diagnose.genealogy import fate_table, flow_table, identity_fates
+from reidkit.diagnose.history import epoch_table
 from reidkit.diagnose.information import Information, mutual_information
+from reidkit.diagnose.ladder import oracle_ladder
+from reidkit.diagnose.panel import panel, reliability
+from reidkit.diagnose.radii import eps_curve
+from reidkit.diagnose.ranking import rank_query
 
-__all__ = ["Comparison", "Diagnosis", "Information", "diagnose", "mutual_information"]
+__all__ = [
+    "Case",
+    "Comparison",
+    "Diagnosis",
+    "Information",
+    "audit_result",
+    "audit_sample",
+    "autopsy",
+    "calibrate_gauges",
+    "diagnose",
+    "diagnose_files",
+    "epoch_table",
+    "eps_curve",
+    "fate_table",
+    "flow_table",
+    "identity_fates",
+    "mutual_information",
+    "oracle_ladder",
+    "panel",
+    "rank_query",
+    "reliability",
+]

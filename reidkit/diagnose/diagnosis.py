@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from reidkit.diagnose.alarms import alarm_table
+from reidkit.diagnose.camera_pairs import camera_pair_table
 from reidkit.diagnose.clusters import cluster_table
 from reidkit.diagnose.compare import Comparison, compare_tables
 from reidkit.diagnose.export import write_csv, write_parquet
@@ -17,7 +18,7 @@ from reidkit.diagnose.identities import COLUMNS as IDENTITY_COLUMNS
 from reidkit.diagnose.identities import identity_table
 from reidkit.diagnose.images import image_table
 from reidkit.diagnose.inputs import Labelling, check_inputs
-from reidkit.diagnose.pairwise import camera_pair_table
+from reidkit.diagnose.report import write_report
 from reidkit.diagnose.scores import score_table
 from reidkit.diagnose.space import Space, add_geometry
 from reidkit.errors import DiagnosisError, nearest_name
@@ -35,7 +36,7 @@ class Diagnosis:
         clusters: one row a cluster (columns in `clusters.COLUMNS`).
         identities: one row a true identity (`identities.COLUMNS`); empty without truth.
         images: one row an image (`images.COLUMNS`).
-        camera_pairs: one row for each two cameras a <= b.
+        camera_pairs: one row for each two cameras a <= b (`camera_pairs.COLUMNS`).
         labelling: the checked input.
         space: features and graph, when they were given.
     """
@@ -83,6 +84,10 @@ class Diagnosis:
         """
         before, after = (self.labelling, self.scores, self.identities), (other.labelling, other.scores, other.identities)
         return compare_tables(before, after)
+
+    def report(self, path: str | os.PathLike[str], *, title: str = "Diagnosis of pseudo-labels") -> Path:
+        """One self-contained HTML file: sortable tables, and with features a map that tells what it is pointed at."""
+        return write_report(self, path, title=title)
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Every table as a CSV file that a spreadsheet opens without running anything; returns the paths."""

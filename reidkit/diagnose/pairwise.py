@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int
 
-from reidkit.diagnose.counts import cells, pairs, table
-from reidkit.diagnose.inputs import Names
+from reidkit.diagnose.counts import cells, pairs
 
 KINDS = ("all", "same-camera", "cross-camera")
 
@@ -89,53 +87,6 @@ def count_pairs(
         pairs(cells(camera)[1]),
     )
     return {"all": whole, "same-camera": same, "cross-camera": whole - same}
-
-
-def camera_pair_counts(group: Int[np.ndarray, " n"], camera: Int[np.ndarray, " n"], cameras: int) -> Int[np.ndarray, "c c"]:
-    """For each two cameras (a, b), unordered pairs of images, one in a and one in b, that share a group."""
-    if not len(group):
-        return np.zeros((cameras, cameras), np.int64)
-    counts = table(group, camera, (int(group.max()) + 1, cameras))
-    product = np.asarray((counts.T @ counts).todense(), np.int64)
-    images = np.asarray(counts.sum(axis=0)).ravel().astype(np.int64)
-    product[np.diag_indices(cameras)] = (product.diagonal() - images) // 2
-    return product
-
-
-def camera_pair_table(
-    label: Int[np.ndarray, " n"], camera: Int[np.ndarray, " n"], identity: np.ndarray | None, names: Names
-) -> pd.DataFrame:
-    """One row for each two cameras a <= b: shared clusters, pairs clustered, and with truth their precision and recall.
-
-    Outliers count as unclustered; images of unknown identity do not enter `true_pairs`, `correct_pairs` and the scores.
-    `precision`, `recall`, `f1` take all images (outliers as singletons); `recall_kept` only those with a cluster.
-    """
-    cameras, kept = len(names), label >= 0
-    first, second = np.triu_indices(cameras)
-    present = table(label[kept], camera[kept], (int(label.max(initial=-1)) + 1, cameras)) if kept.any() else None
-    shared = np.asarray(((present > 0).astype(np.int64).T @ (present > 0)).todense()) if present is not None else None
-    frame = pd.DataFrame({"camera_a": [names[a] for a in first], "camera_b": [names[b] for b in second]})
-    frame["shared_clusters"] = 0 if shared is None else shared[first, second].astype(np.int64)
-    frame["clustered_pairs"] = camera_pair_counts(label[kept], camera[kept], cameras)[first, second]
-    if identity is None:
-        return frame
-    known = identity >= 0
-    both = known & kept
-    joint = label[both] * (int(identity.max(initial=0)) + 1) + identity[both]
-    counted = {
-        "judged_pairs": camera_pair_counts(label[both], camera[both], cameras),
-        "true_pairs": camera_pair_counts(identity[known], camera[known], cameras),
-        "true_pairs_kept": camera_pair_counts(identity[both], camera[both], cameras),
-        "correct_pairs": camera_pair_counts(np.unique(joint, return_inverse=True)[1].astype(np.int64), camera[both], cameras),
-    }
-    for name, matrix in counted.items():
-        frame[name] = matrix[first, second]
-    correct = frame["correct_pairs"]
-    frame["precision"] = correct / frame["judged_pairs"].replace(0, np.nan)
-    frame["recall"] = correct / frame["true_pairs"].replace(0, np.nan)
-    frame["recall_kept"] = correct / frame["true_pairs_kept"].replace(0, np.nan)
-    frame["f1"] = 2 * correct / (frame["judged_pairs"] + frame["true_pairs"]).replace(0, np.nan)
-    return frame
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -210,3 +210,38 @@ def symmetric(lengths, partners, distances):
             indices[filled[i]], data[filled[i]] = l, data[e]
             filled[i] += 1
     return indptr, indices, data
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def mix_rows(indptr, indices, data, by_column, rows_of, data_of, products, squared, scale, weight, start, cut, result):
+    """result[q, g] = (1 - weight) * Jaccard + weight * squared distance / scale, for queries `start`, `start` + 1, ...
+
+    Args:
+        indptr, indices, data, by_column, rows_of, data_of: encodings of queries and gallery, by rows and by columns.
+        products: float32 (B, G), inner products of these queries with the gallery.
+        squared: float32 (Q + G,), squared lengths; scale: float64 (Q + G,), the largest squared distance of each row.
+        cut: number of queries; gallery row g is row ``cut + g`` of the encodings.
+    """
+    shared, touched = np.zeros(len(indptr) - 1), np.empty(len(indptr) - 1, np.int32)
+    for b in range(len(products)):
+        q = start + b
+        share = np.float32(weight / scale[q])
+        for g in range(products.shape[1]):
+            distance = max(squared[q] + squared[cut + g] - np.float32(2.0) * products[b, g], np.float32(0.0))
+            result[q, g] = share * distance + np.float32(1.0 - weight)
+        met = 0
+        for e in range(indptr[q], indptr[q + 1]):
+            own, column = data[e], indices[e]
+            at = by_column[column + 1] - 1
+            while at >= by_column[column] and rows_of[at] >= cut:
+                l = rows_of[at]
+                if shared[l] == 0.0:
+                    touched[met] = l
+                    met += 1
+                shared[l] += min(own, data_of[at])
+                at -= 1
+        for p in range(met):
+            l = touched[p]
+            result[q, l - cut] -= np.float32((1.0 - weight) * (1.0 - jaccard_of(shared[l])))
+            shared[l] = 0.0

@@ -118,5 +118,7 @@ class CANU(Method):
     @classmethod
     def toy(cls, source: Records, target: ImageTable, base: Method | None = None) -> CANU:
         if base is None:
-            raise TrainingError("CANU without a base.", rule="CANU stands on a method.", action="Hand one in, as in CANU(base, ...).")
+            raise TrainingError(
+                "CANU without a base.", rule="CANU stands on a method.", action="Hand one in, as in CANU(base, ...)."
+            )
         return cls(base, ("f",), 256, target.num_cameras)

@@ -73,6 +73,9 @@ class LearnByGuessing(Method):
     def embed_test(self, images: Tensor) -> Tensor:
         return self.embedder(images)[1]
 
+    def relabels(self, epoch: int) -> bool:
+        return epoch % (self.recipe.frozen_epochs + self.recipe.epochs) == 0
+
     def clock(self, epoch: int) -> int:
         """The schedule begins anew with each phase of a step."""
         within = epoch % (self.recipe.frozen_epochs + self.recipe.epochs)

@@ -65,7 +65,7 @@ class MMT(Method):
         """`embedders`: source-trained with different seeds (two), or one for the ablation of a single network."""
         super().__init__()
         self.recipe, self.seed, count = recipe or Recipe(), seed, len(embedders)
-        self.views, self.parts = ("strong",) * count, count
+        self.views, self.parts, self.dimension = ("strong",) * count, count, embedders[0].dimension
         self.students = nn.ModuleList(Branch(embedder, seed=seed + i) for i, embedder in enumerate(embedders))
         self.teachers = teacher_of(self.students)
         self.register_buffer("eps", frozen_eps())

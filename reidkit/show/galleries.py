@@ -7,6 +7,7 @@ import pandas as pd
 
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.faults import members, sort_clusters
+from reidkit.diagnose.inputs import Labelling
 from reidkit.records import ImageTable
 from reidkit.show.picture import Picture
 from reidkit.show.thumbnails import MOST, thumbnails
@@ -29,38 +30,48 @@ def ranking_gallery(query: ImageTable, row: int, gallery: ImageTable, ranking: p
     return Picture(draw_tiles(np.concatenate(sheet), [tiles]), alt + ", ".join(ranking["mark"]) + ".")
 
 
-def cluster_gallery(
-    diagnosis: Diagnosis,
-    table: ImageTable,
-    *,
-    fault: str = "largest",
-    first: int = 0,
-    rows: int = 6,
-    across: int = 12,
-    height: int = 64,
-) -> Picture:
+def cluster_gallery(diagnosis: Diagnosis, table: ImageTable, *, fault: str = "largest", **options: int) -> Picture:
     """One row a cluster, the worst of a chosen fault first; under each picture its camera.
 
     Args:
         table: the images that were diagnosed, row by row.
         fault: see `diagnose.faults.FAULTS`.
-        first: clusters skipped.
-        rows, across: clusters, and pictures of each; at most 400 pictures together.
+        options: first (clusters skipped), rows, across and height, as in `draw_clusters`.
     """
-    order = sort_clusters(diagnosis.clusters, fault).iloc[first : first + rows]
+    return draw_clusters(diagnosis.labelling, sort_clusters(diagnosis.clusters, fault), table, words=f"{fault} first", **options)
+
+
+def draw_clusters(
+    labelling: Labelling,
+    clusters: pd.DataFrame,
+    table: ImageTable,
+    *,
+    words: str = "",
+    first: int = 0,
+    rows: int = 6,
+    across: int = 12,
+    height: int = 64,
+) -> Picture:
+    """Clusters in the order given, from the row `first` on.
+
+    Args:
+        words: how they are ordered, for the description.
+        rows, across: clusters, and pictures of each; at most 400 pictures together.
+        height: of a picture, in pixels.
+    """
     across = min(across, MOST // max(rows, 1))
     images: list[int] = []
     tiles: list[list[Tile]] = []
     titles: list[str] = []
-    for cluster in order.itertuples():
-        shown = members(diagnosis.labelling, cluster.cluster, across)
+    for cluster in clusters.iloc[first : first + rows].itertuples():
+        shown = members(labelling, cluster.cluster, across)
         start = len(images)
         images += shown["image"].tolist()
         cameras = [table.camera_names[int(c)] for c in table.camera[shown["image"]]]
         tiles.append([Tile(start + i, str(mark), f"c{c}") for i, (mark, c) in enumerate(zip(shown["mark"], cameras))])
         titles.append(cluster_title(cluster._asdict()))
     figure = draw_tiles(thumbnails(table, images, height=height), tiles, titles=titles)
-    return Picture(figure, f"Pictures of {len(order)} clusters, {fault} first. " + "; ".join(titles) + ".")
+    return Picture(figure, f"Pictures of {len(titles)} clusters{', ' * bool(words)}{words}. " + "; ".join(titles) + ".")
 
 
 def cluster_title(cluster: dict[str, object]) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reidkit.diagnose import Diagnosis
 from reidkit.records import ImageTable
 from reidkit.show.figures import plot_epochs
 from reidkit.show.galleries import cluster_gallery
-from reidkit.show.picture import DPI, Picture, new_figure
+from reidkit.show.picture import Picture, new_figure
+from reidkit.show.stack import stacked
 
 PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Clusters", "count", {"clusters": "clusters", "outliers": "outliers"}),
@@ -51,7 +50,7 @@ def history_figure(
     words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
     if gallery is None:
         return Picture(figure, words)
-    return Picture(_stacked(figure, gallery.figure), f"{words} Below, clusters of epoch {epoch}: {gallery.alt}")
+    return Picture(stacked(figure, gallery.figure), f"{words} Below, clusters of epoch {epoch}: {gallery.alt}")
 
 
 def history_sentence(epochs: pd.DataFrame, epoch: int) -> str:
@@ -65,20 +64,3 @@ def history_sentence(epochs: pd.DataFrame, epoch: int) -> str:
     if "mean_ap" in epochs and not math.isnan(row["mean_ap"]):
         parts.append(f"mAP {row['mean_ap']:.1%}")
     return f"Epoch {epoch} of 0 to {len(epochs) - 1}: " + "; ".join(parts) + "."
-
-
-def _stacked(top: Figure, below: Figure) -> Figure:
-    """Two finished figures, one above the other, as one."""
-    sheets = []
-    for figure in (top, below):
-        figure.set_dpi(DPI)
-        figure.canvas.draw()
-        sheets.append(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
-    width, height = max(sheet.shape[1] for sheet in sheets), sum(sheet.shape[0] for sheet in sheets)
-    canvas, row = np.full((height, width, 3), 255, np.uint8), 0
-    for sheet in sheets:
-        canvas[row : row + sheet.shape[0], : sheet.shape[1]] = sheet
-        row += sheet.shape[0]
-    figure = new_figure(width / DPI, height / DPI)
-    figure.figimage(canvas)
-    return figure

@@ -31,6 +31,9 @@ MARKS = {
     "main": Mark(GREEN, "-", "✓", "the cluster's main identity"),
     "other": Mark(VERMILLION, "--", "✗", "another identity"),
     "unknown": Mark(GREY, ":", "", "identity unknown"),
+    "kept": Mark(GREEN, "-", "✓", "in a cluster of its own"),
+    "taken": Mark(VERMILLION, "--", "✗", "in another's cluster"),
+    "outlier": Mark(GREY, ":", "O", "in no cluster"),
     "plain": Mark("none", "-", "", ""),
 }
 

@@ -21,12 +21,10 @@ class QueryExplorer(View):
     """A query and the nearest gallery images: right and wrong ones, junk, and what the protocol takes out.
 
     Args:
-        distance: (Q, G), smaller is more alike.
-        query, gallery: the records of its rows and columns.
+        distance: (Q, G), smaller is more alike; rows and columns as in `query` and `gallery`.
         protocol: see `reidkit.evaluate.PROTOCOLS`.
         top: gallery images shown.
         order: which query comes first, one of `ORDERS`; queries without a right answer stand last.
-        seed: of the random order.
     """
 
     def __init__(
@@ -81,6 +79,5 @@ class QueryExplorer(View):
         value, out = average_precision(whole), int((whole["rank"] == 0).sum())
         first = whole.loc[whole["mark"] == "match", "rank"]
         found = f"average precision {value:.2f}, first match at rank {first.iloc[0]}" if len(first) else "no match in the gallery"
-        who = f"identity {self.query.identity[self.row]}, row {self.row}"
-        rest = int((whole["mark"] == "match").sum())
-        return f"Query {who}: {found}; {rest} matches in all, {out} images taken out by protocol {self.protocol}."
+        who = f"Query identity {self.query.identity[self.row]}, row {self.row}"
+        return f"{who}: {found}; {len(first)} matches in all, {out} images taken out by protocol {self.protocol}."

@@ -2,8 +2,8 @@
 
 from reidkit.training.checkpoint import load_model
 from reidkit.training.draw import Companion
+from reidkit.training.fit import fit
 from reidkit.training.judge import Judge, cosine_distance, judge_on, rank
-from reidkit.training.loop import fit
 from reidkit.training.schedule import Schedule
 
 __all__ = ["Companion", "Judge", "Schedule", "cosine_distance", "fit", "judge_on", "load_model", "rank"]

@@ -62,7 +62,8 @@ def _stream(
     parts = labels.labels.reshape(len(table), -1)
     kept = np.where(labels.kept, parts[:, view], -1)
     passes = _passes(kept, table.camera, method.draw, schedule, (seed, "draw", epoch, view))
-    rows = next(passes) if schedule.steps is None else islice(chain.from_iterable(passes), schedule.steps)
+    counted = islice(passes, schedule.passes) if schedule.steps is None else passes
+    rows = islice(chain.from_iterable(counted), schedule.steps)
     views = [make_view(name, schedule.size) for name in method.views]
     for index, images in iterate_batches(table, rows, views, seed=(seed, "images", epoch, view), workers=schedule.workers):
         yield Batch(images, *_tell(table, index, labels.labels))

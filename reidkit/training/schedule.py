@@ -19,7 +19,8 @@ class Schedule:
 
     Args:
         epochs: rounds of "label, then train".
-        steps: batches an epoch; None is one pass of the sampler.
+        steps: batches an epoch; None counts passes of the sampler instead.
+        passes: how many of them (UDAP and SSG train 70 between two clusterings); idle when `steps` is given.
         identities: P, pseudo-identities in a batch.
         instances: K, images of each.
         size: (height, width) in pixels of what the network sees.
@@ -37,6 +38,7 @@ class Schedule:
 
     epochs: int = 40
     steps: int | None = 400
+    passes: int = 1
     identities: int = 16
     instances: int = 4
     size: tuple[int, int] = (256, 128)

@@ -15,7 +15,7 @@ from reidkit.world.settings import WorldSettings
 # Light and air of a season: gain, tint (r, g, b), saturation, ambient share of the light, mist.
 _AIR = {
     "summer": (1.10, (1.05, 1.00, 0.93), 1.06, 0.42, 0.0),
-    "winter": (0.98, (0.94, 0.99, 1.08), 0.85, 0.62, 0.18),
+    "winter": (0.98, (0.94, 0.99, 1.08), 0.85, 0.62, 0.15),
     "neutral": (1.00, (1.00, 1.00, 1.00), 0.95, 0.52, 0.06),
 }
 _MIST = 0.66  # brightness of mist
