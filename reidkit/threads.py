@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+_NO_TASK = object()
 
 
 def threads() -> int:
@@ -26,33 +27,43 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_threads(work: Callable[[Task], Result], tasks: Iterable[Task], *, most: int | None = None) -> list[Result]:
-    """``[work(task) for task in tasks]`` on all usable cores (or on `most`); results in the order of the tasks.
+def in_threads(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
+    """``[work(task) for task in tasks]`` on all usable cores; results in the order of the tasks."""
+    results: dict[int, Result] = {}
+
+    def keep(numbered: tuple[int, Task]) -> None:
+        results[numbered[0]] = work(numbered[1])
+
+    for_each(keep, enumerate(tasks))
+    return [results[place] for place in range(len(results))]
+
+
+def for_each(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
+    """Do `work` for every task on all usable cores.
 
     Tasks are taken one by one, so a long list of them costs no memory. The first error stops all threads and is raised.
     """
-    queue, lock, results = enumerate(tasks), Lock(), dict[int, Result]()
-    failed: list[BaseException] = []
+    queue, lock, stopped = iter(tasks), Lock(), Event()
 
     def loop() -> None:
-        while not failed:
+        while not stopped.is_set():
             with lock:
-                place, task = next(queue, (-1, None))
-            if place < 0:
+                task = next(queue, _NO_TASK)
+            if task is _NO_TASK:
                 return
             try:
-                results[place] = work(task)  # type: ignore[arg-type]
-            except BaseException as error:
-                failed.append(error)
+                work(task)  # type: ignore[arg-type]
+            except BaseException:
+                stopped.set()
                 raise
 
-    workers = min(threads(), most or threads())
-    if workers <= 1:
-        return [work(task) for _, task in queue]
+    workers = threads()
+    if workers == 1:
+        loop()
+        return
     with _torch_on_one_core(), ThreadPoolExecutor(workers, initializer=_one_core) as pool:
         for future in [pool.submit(loop) for _ in range(workers)]:
             future.result()
-    return [results[place] for place in range(len(results))]
 
 
 def row_ranges(rows: int, at_most: int = 4096) -> list[tuple[int, int]]:

@@ -319,7 +319,9 @@ def test_labels_are_light_to_import():
 
 def clumps(rng, rows, columns, people):
     """float32 unit rows around `people` centres."""
-    return unit(rng.normal(size=(people, columns))[rng.integers(0, people, rows)] + 0.5 * rng.normal(size=(rows, columns))).astype(np.float32)
+    return unit(
+        rng.normal(size=(people, columns))[rng.integers(0, people, rows)] + 0.5 * rng.normal(size=(rows, columns))
+    ).astype(np.float32)
 
 
 def unit(rows):

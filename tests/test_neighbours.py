@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from reidkit.errors import LabelsError
 from reidkit.neighbours import BACKENDS, backends, checked_rows, nearest, neighbour_lists
 from reidkit.neighbours.candidates import Candidates, prove
-from reidkit.threads import in_threads
 from reidkit.neighbours.tiles import candidates_from_tiles, ordered_bits
+from reidkit.threads import in_threads
 
 CPU_BACKENDS = [name for name in BACKENDS if "gpu" not in name]
 

@@ -93,15 +93,41 @@ def test_target_forward_moves_batch_norm_statistics_only(bench: Bench) -> None:
     assert not torch.equal(outcomes[0][1], outcomes[1][1])
 
 
-def test_a_companion_reaches_every_step(bench: Bench, tmp_path: Path) -> None:
-    """UDAP's source term: source features reach `prepare_epoch`, source images reach the batches."""
+def test_a_companion_reaches_labels_and_steps(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UDAP's source term: source features reach `prepare_epoch`, labelled source images reach the batches."""
     from reidkit.methods.cluster_finetune import Recipe as Finetune
 
-    method = ClusterAndFinetune(build_embedder("tiny"), Finetune(rho=0.03, k1=8, k2=2, source_weight=0.1))
-    source = bench.source.train
+    source, sizes, met = bench.source.train, [], []
+    honest = ClusterAndFinetune.prepare_epoch, ClusterAndFinetune.loss
+
+    def prepare_epoch(self, features, epoch, companion=None):
+        sizes.append(len(companion))
+        return honest[0](self, features, epoch, companion)
+
+    def loss(self, batch):
+        met.append(batch.companion)
+        return honest[1](self, batch)
+
+    monkeypatch.setattr(ClusterAndFinetune, "prepare_epoch", prepare_epoch)
+    monkeypatch.setattr(ClusterAndFinetune, "loss", loss)
+    method = ClusterAndFinetune(build_embedder("tiny"), Finetune(clustering="kmeans", clusters=8, source_weight=0.1))
     companion = Companion(source.blind(), source.class_labels())
-    capsule = fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, companion=companion, progress=False)
-    assert len(capsule.losses) and np.isfinite(capsule.losses["value"]).all()
+    fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, companion=companion, progress=False)
+    assert sizes == [len(source)] * 2 and len(met) == 2 * SCHEDULE.steps
+    for batch in met:
+        assert torch.equal(batch.label, torch.from_numpy(source.class_labels())[batch.index])
+
+
+def test_the_source_term_enters_the_distance(bench: Bench) -> None:
+    from reidkit.jaccard import jaccard_graph, mix_source, source_proximity
+    from reidkit.labels import ClusterSettings, cluster
+
+    rng = np.random.default_rng(0)
+    target, source = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in rng.normal(size=(2, 40, 8)).astype(np.float32))
+    how = ClusterSettings(k1=8, k2=2, eps=0.7, source_weight=0.3)
+    wanted = mix_source(jaccard_graph(target, k1=8, k2=2, variant="full"), source_proximity(target, source), 0.3)
+    made = cluster(target, np.zeros(40, np.int64), how, source=source)
+    assert np.array_equal(made.graph.toarray(), wanted.toarray())
 
 
 def test_eps_from_the_closest_pairs_is_frozen(bench: Bench, tmp_path: Path) -> None:

@@ -178,7 +178,9 @@ def _scores(distances: np.ndarray | Callable[[int, int], np.ndarray], task: Task
         block = distances[slice(*piece)] if isinstance(distances, np.ndarray) else distances(*piece)
         return score_rows(block, piece[0], *index, *views, task.camera_rule, precision, penalty, first_hit)
 
-    wrong = [q for q in in_threads(work, row_ranges(queries, BLOCK if isinstance(distances, np.ndarray) else FEATURE_BLOCK)) if q >= 0]
+    wrong = [
+        q for q in in_threads(work, row_ranges(queries, BLOCK if isinstance(distances, np.ndarray) else FEATURE_BLOCK)) if q >= 0
+    ]
     if wrong:
         raise EvaluationError(
             f"NaN in the distances of query {wrong[0]}.", rule="Distances are numbers.", action="Check the features."

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from reidkit.jaccard.encoding import encodings, ranks
+from reidkit.jaccard.encoding import Ranks, encodings, in_local_order, ranks
 from reidkit.jaccard.graph import JaccardGraph, checked_settings
 from reidkit.neighbours import checked_rows
 from reidkit.threads import in_threads, row_ranges
 
 logger = logging.getLogger(__name__)
+
+MANY = 20_000
 
 
 def jaccard_graph(
@@ -52,9 +54,20 @@ def jaccard_graph(
     started = time.perf_counter()
     known = ranks(rows, k1, k2, variant, backend=backend)
     searched = time.perf_counter()
-    graph = graph_of(encodings(rows, known, k1, k2), max_distance)
+    graph = build(rows, known, k1, k2, max_distance)
     logger.info("jaccard: neighbours %.2f s, graph %.2f s", searched - started, time.perf_counter() - searched)
     return JaccardGraph(graph, k1, k2, variant, max_distance)
+
+
+def build(rows: np.ndarray, known: Ranks, k1: int, k2: int, max_distance: float) -> sparse.csr_array:
+    """The distances below 1 and at most `max_distance` from known neighbours: a symmetric CSR with sorted columns."""
+    if len(rows) < MANY or max_distance == 1.0:
+        return graph_of(encodings(rows, known, k1, k2), max_distance)
+    local = in_local_order(known)
+    graph = graph_of(encodings(rows, local, k1, k2), max_distance)[np.argsort(local.names)]
+    graph.indices = local.names[graph.indices]
+    columns = graph.tocsc()
+    return sparse.csr_array((columns.data, columns.indices, columns.indptr), shape=graph.shape)
 
 
 def graph_of(encoding: sparse.csr_array, max_distance: float = 1.0) -> sparse.csr_array:

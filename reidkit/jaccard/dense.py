@@ -49,9 +49,7 @@ def dense_steps(features: np.ndarray, *, k1: int = 30, k2: int = 6, variant: str
     return _encode(distance, k1, k2, variant)
 
 
-def dense_rerank(
-    query: np.ndarray, gallery: np.ndarray, *, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
-) -> np.ndarray:
+def dense_rerank(query: np.ndarray, gallery: np.ndarray, *, k1: int = 20, k2: int = 6, lambda_value: float = 0.3) -> np.ndarray:
     """(Q, D), (G, D) -> (Q, G) float64: (1 - lambda) * Jaccard + lambda * row-normalised distance (section 3.5)."""
     distance = squared_distances(checked_rows(np.concatenate([query, gallery])))
     steps = _encode(distance, k1, k2, "full")

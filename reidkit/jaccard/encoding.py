@@ -24,12 +24,14 @@ class Ranks:
         similarity: float64 (N, k) inner products of unit rows; (N, 0) for other rows.
         scale: float64 (N,), what squared distances are divided by: 1 (``"index"``) or the row's largest (``"full"``).
         unit: whether rows have length 1.
+        names: int32 (N,), the row of the features that each image is (see `in_local_order`).
     """
 
     index: np.ndarray
     similarity: np.ndarray
     scale: np.ndarray
     unit: bool
+    names: np.ndarray
 
 
 def ranks(rows: np.ndarray, k1: int, k2: int, variant: str, *, backend: str = "auto") -> Ranks:
@@ -39,7 +41,24 @@ def ranks(rows: np.ndarray, k1: int, k2: int, variant: str, *, backend: str = "a
     unit = is_unit(rows)
     found = neighbour_lists(rows, k, farthest=full, backend=backend) if unit else euclidean_lists(rows, k, farthest=full)
     scale = np.ones(len(rows)) if found.farthest is None else _distance_to(rows, found.farthest, unit)
-    return Ranks(found.index, found.similarity if unit else np.empty((len(rows), 0)), scale, unit)
+    similarity = found.similarity if unit else np.empty((len(rows), 0))
+    return Ranks(found.index, similarity, scale, unit, np.arange(len(rows), dtype=np.int32))
+
+
+def in_local_order(known: Ranks) -> Ranks:
+    """The same neighbours with the images renumbered so that neighbours have near numbers.
+
+    What is looked up together then lies together in memory, which is what the pair stage waits for. The numbers that come
+    out are the same; `names` tells who is who.
+    """
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    images, few = len(known.index), min(6, known.index.shape[1])
+    ones, starts = np.ones(images * few, np.int8), np.arange(images + 1) * few
+    order = reverse_cuthill_mckee(sparse.csr_array((ones, known.index[:, :few].ravel(), starts), shape=(images, images)))
+    place = np.empty(images, np.int32)
+    place[order] = np.arange(images, dtype=np.int32)
+    return Ranks(place[known.index[order]], known.similarity[order], known.scale[order], known.unit, known.names[order])
 
 
 def encodings(rows: np.ndarray, known: Ranks, k1: int, k2: int) -> sparse.csr_array:
@@ -57,7 +76,7 @@ def encodings(rows: np.ndarray, known: Ranks, k1: int, k2: int) -> sparse.csr_ar
         return sets, counts
 
     whole, half = mutual(min(k1 + 1, k)), mutual(min(round(k1 / 2) + 1, k))
-    settings = rows, known.unit, known.index, known.similarity, known.scale, *whole, *half
+    settings = rows, known.names, known.unit, known.index, known.similarity, known.scale, *whole, *half
     weights = _stacked(in_threads(lambda piece: encode(*settings, *piece), row_ranges(images)))
     if min(k2, k) > 1:
         v = weights.indptr, weights.indices, weights.data

@@ -72,8 +72,12 @@ class JaccardGraph:
 def checked_settings(k1: int, k2: int, variant: str, max_distance: float = 1.0) -> None:
     """Refuse settings that no graph has."""
     if variant not in VARIANTS:
-        raise LabelsError(f"Variant {variant!r} is unknown.", rule=f"Variants: {VARIANTS}.", action=nearest_name(variant, VARIANTS))
+        raise LabelsError(
+            f"Variant {variant!r} is unknown.", rule=f"Variants: {VARIANTS}.", action=nearest_name(variant, VARIANTS)
+        )
     if k1 < 1 or k2 < 1:
-        raise LabelsError(f"k1 = {k1}, k2 = {k2}.", rule="Both are at least 1 (k2 = 1: no query expansion).", action="Raise them.")
+        raise LabelsError(
+            f"k1 = {k1}, k2 = {k2}.", rule="Both are at least 1 (k2 = 1: no query expansion).", action="Raise them."
+        )
     if not 0.0 < max_distance <= 1.0:
         raise LabelsError(f"max_distance = {max_distance}.", rule="0 < max_distance <= 1.", action="Use 1.0 to keep all pairs.")

@@ -29,11 +29,11 @@ def reciprocal_sets(rank, columns, start, stop, sets, counts):
 
 @no_type_check
 @njit(cache=True, nogil=True)
-def encode(rows, unit, rank, similarity, scale, sets, counts, halves, half_counts, start, stop):
+def encode(rows, names, unit, rank, similarity, scale, sets, counts, halves, half_counts, start, stop):
     """Expanded sets and weights of some rows: (entries of each row, columns, weights), columns in no order.
 
     Args:
-        rows: float32 (N, D).
+        rows, names: float32 (N, D), and int32 (N,) which of them each image is.
         unit: whether squared distances are 2 - 2 cos.
         rank: int32 (N, k), neighbours in order.
         similarity: float64 (N, k) of those neighbours, or (N, 0) when they have to be computed.
@@ -76,9 +76,9 @@ def encode(rows, unit, rank, similarity, scale, sets, counts, halves, half_count
             if p >= 0 and p < known and rank[i, p] == j:
                 squared = 2.0 - 2.0 * similarity[i, p]
             elif unit:
-                squared = 2.0 - 2.0 * on_grid(dot(rows[i], rows[j]))
+                squared = 2.0 - 2.0 * on_grid(dot(rows[names[i]], rows[names[j]]))
             else:
-                squared = squared_distance(rows[i], rows[j])
+                squared = squared_distance(rows[names[i]], rows[names[j]])
             weights[e] = np.exp(-squared / scale[i])
             total += weights[e]
         for e in range(first, end):
@@ -152,19 +152,19 @@ def close_pairs(indptr, indices, data, by_column, rows_of, data_of, limit, start
             own, column = data[e], indices[e]
             at = by_column[column + 1] - 1
             while at >= by_column[column] and rows_of[at] > i:
-                l = rows_of[at]
-                if shared[l] == 0.0:
+                j = rows_of[at]
+                if shared[j] == 0.0:
                     touched[met] = l
                     met += 1
-                shared[l] += min(own, data_of[at])
+                shared[j] += min(own, data_of[at])
                 at -= 1
         while len(partners) - end < met:
             partners, distances = np.append(partners, np.empty_like(partners)), np.append(distances, np.empty_like(distances))
         first = end
         for p in range(met):
-            l = touched[p]
-            distance = jaccard_of(shared[l])
-            shared[l] = 0.0
+            j = touched[p]
+            distance = jaccard_of(shared[j])
+            shared[j] = 0.0
             if distance < 1 and distance <= limit:
                 partners[end] = l
                 distances[end] = distance
@@ -184,11 +184,11 @@ def jaccard_of(shared):
 @no_type_check
 @njit(cache=True, nogil=True)
 def symmetric(lengths, partners, distances):
-    """Pairs i < l, row after row, as a symmetric CSR matrix with a zero diagonal and sorted columns."""
+    """Pairs i < j, row after row, as a symmetric CSR matrix with a zero diagonal and sorted columns."""
     images = len(lengths)
     below = np.zeros(images, np.int64)
-    for l in partners:
-        below[l] += 1
+    for j in partners:
+        below[j] += 1
     indptr = np.zeros(images + 1, np.int64)
     for i in range(images):
         indptr[i + 1] = indptr[i] + below[i] + 1 + lengths[i]
@@ -198,16 +198,16 @@ def symmetric(lengths, partners, distances):
     for i in range(images):
         for _ in range(lengths[i]):
             l = partners[at]
-            indices[filled[l]], data[filled[l]] = i, distances[at]
-            filled[l] += 1
+            indices[filled[j]], data[filled[j]] = i, distances[at]
+            filled[j] += 1
             at += 1
     for i in range(images):
         indices[filled[i]], data[filled[i]] = i, 0.0
         filled[i] += 1
-    for l in range(images):
-        for e in range(indptr[l], indptr[l] + below[l]):
+    for j in range(images):
+        for e in range(indptr[j], indptr[j] + below[j]):
             i = indices[e]
-            indices[filled[i]], data[filled[i]] = l, data[e]
+            indices[filled[i]], data[filled[i]] = j, data[e]
             filled[i] += 1
     return indptr, indices, data
 
@@ -235,13 +235,13 @@ def mix_rows(indptr, indices, data, by_column, rows_of, data_of, products, squar
             own, column = data[e], indices[e]
             at = by_column[column + 1] - 1
             while at >= by_column[column] and rows_of[at] >= cut:
-                l = rows_of[at]
-                if shared[l] == 0.0:
+                j = rows_of[at]
+                if shared[j] == 0.0:
                     touched[met] = l
                     met += 1
-                shared[l] += min(own, data_of[at])
+                shared[j] += min(own, data_of[at])
                 at -= 1
         for p in range(met):
-            l = touched[p]
-            result[q, l - cut] -= np.float32((1.0 - weight) * (1.0 - jaccard_of(shared[l])))
-            shared[l] = 0.0
+            j = touched[p]
+            result[q, l - cut] -= np.float32((1.0 - weight) * (1.0 - jaccard_of(shared[j])))
+            shared[j] = 0.0

@@ -42,7 +42,11 @@ def rerank(
     encoding = encodings(rows, known, k1, k2)
     columns = encoding.tocsc()
     index = encoding.indptr, encoding.indices, encoding.data, columns.indptr, columns.indices, columns.data
-    squared = np.einsum("nd,nd->n", rows, rows, dtype=np.float64).astype(np.float32) if not known.unit else np.ones(len(rows), np.float32)
+    squared = (
+        np.einsum("nd,nd->n", rows, rows, dtype=np.float64).astype(np.float32)
+        if not known.unit
+        else np.ones(len(rows), np.float32)
+    )
     result = np.empty((cut, len(rows) - cut), np.float32)
     product = ENGINES[fastest(False) if result.size > BLOCK**2 else "float32"][1]
 

@@ -9,8 +9,10 @@ from reidkit.labels.pseudo import OUTLIER, PseudoLabels, centroids, relabelled, 
 
 __all__ = [
     "OUTLIER",
+    "AllEps",
     "ClusterSettings",
     "PseudoLabels",
+    "all_eps",
     "centroids",
     "cluster",
     "dbscan",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def all_eps(graph: JaccardGraph, min_samples: int = 4) -> AllEps:
     parent = np.arange(len(core))
     weights, ends = [np.empty(0, np.float32)], [np.empty((0, 2), np.int32)]
     bounds = [-1.0, *np.quantile(data, np.linspace(0, 1, STEPS + 1)[1:-1] ** 2).tolist(), np.inf]
-    for low, high in zip(bounds[:-1], bounds[1:]):
+    for low, high in pairwise(bounds):
         edge_weights, edge_ends = kernels.reachability_edges(
             indptr, indices, data, core, parent, np.float32(low), np.float32(min(high, np.finfo(np.float32).max))
         )

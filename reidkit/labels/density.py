@@ -77,7 +77,9 @@ def eps_from_closest_pairs(graph: JaccardGraph | np.ndarray, rho: float = 1.6e-3
 def check_radius(eps: float, min_samples: int) -> None:
     """Refuse settings that DBSCAN has not."""
     if not eps > 0 or min_samples < 1:
-        raise LabelsError(f"eps = {eps}, min_samples = {min_samples}.", rule="eps > 0 and min_samples >= 1.", action="Raise them.")
+        raise LabelsError(
+            f"eps = {eps}, min_samples = {min_samples}.", rule="eps > 0 and min_samples >= 1.", action="Raise them."
+        )
 
 
 def refuse_unstored(graph: JaccardGraph, eps: float) -> None:

@@ -67,7 +67,12 @@ def torch_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: i
         results.append(tuple((values.cpu(), places.cpu()) for values, places in lists))
     margin = rounding_margin(queries, other, lost, other_lost)
     near, far = (
-        Candidates(np.concatenate([r[w][0].numpy() for r in results]), np.concatenate([r[w][1].numpy() for r in results]), margin, 2.0**-8)
+        Candidates(
+            np.concatenate([r[w][0].numpy() for r in results]),
+            np.concatenate([r[w][1].numpy() for r in results]),
+            margin,
+            2.0**-8,
+        )
         for w in (0, 1)
     )
     return near, far if m_far else None
@@ -78,9 +83,8 @@ def faiss_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: i
     import faiss
 
     own, other = database is None, queries if database is None else database
-    index = faiss.IndexFlatIP(other.shape[1])
-    if gpu:
-        index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    flat = faiss.IndexFlatIP(other.shape[1])
+    index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, flat) if gpu else flat
     index.add(np.ascontiguousarray(other))
     margin, lists = rounding_margin(queries, other), []
     for sign, keep in ((1, m), (-1, m_far)):

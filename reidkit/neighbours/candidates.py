@@ -141,5 +141,7 @@ def _exact(
 
 def _norms(rows: np.ndarray) -> np.ndarray:
     """float64 (N,) L2 norms, block by block."""
-    parts = [np.sqrt(np.einsum("nd,nd->n", p, p, dtype=np.float64)) for p in (rows[s : s + 4096] for s in range(0, len(rows), 4096))]
+    parts = [
+        np.sqrt(np.einsum("nd,nd->n", p, p, dtype=np.float64)) for p in (rows[s : s + 4096] for s in range(0, len(rows), 4096))
+    ]
     return np.concatenate(parts)

@@ -90,7 +90,9 @@ def search(
     from reidkit.neighbours.candidates import SPARE, SPARE_FAR, prove
 
     if backend not in BACKENDS:
-        raise LabelsError(f"Back end {backend!r} is unknown.", rule=f"Back ends: {BACKENDS}.", action=nearest_name(backend, BACKENDS))
+        raise LabelsError(
+            f"Back end {backend!r} is unknown.", rule=f"Back ends: {BACKENDS}.", action=nearest_name(backend, BACKENDS)
+        )
     size = len(queries) if database is None else len(database)
     if not 1 <= k <= size:
         raise LabelsError(f"k = {k}, but the database has {size} rows.", rule="1 <= k <= rows.", action="Lower k.")

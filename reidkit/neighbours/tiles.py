@@ -11,13 +11,14 @@ from threading import Lock
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from reidkit.neighbours.candidates import Candidates, rounding_margin
-from reidkit.threads import in_threads
+from reidkit.threads import for_each, in_threads
 
 logger = logging.getLogger(__name__)
 
-SMALL = 5000
+SMALL, MANY_TILES = 5000, 4000
 Product = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -39,11 +40,12 @@ ENGINES: dict[str, tuple[torch.dtype, Product]] = {
 class Lists:
     """The m best candidates so far of each row.
 
-    Scores are float32, or int16 in the order of the bfloat16 numbers they stand for (see `ordered_bits`).
+    Scores are float32, or the bits of bfloat16 as int16. Bits of numbers from 0 on are in the order of the numbers, so such
+    a list starts at 0 and a row with fewer than m positive similarities has no proof; where that will not do (the farthest
+    rows), `ordered_bits` puts all numbers in order.
     """
 
-    def __init__(self, rows: int, m: int, whole: bool) -> None:
-        lowest = np.float32(-np.inf) if whole else np.int16(-(2**15))
+    def __init__(self, rows: int, m: int, lowest: np.generic) -> None:
         self.values = np.full((rows, m), lowest)
         self.places = np.full((rows, m), -1, np.int32)
 
@@ -55,9 +57,8 @@ class Lists:
 
     def found(self, margin: np.ndarray) -> Candidates:
         """The lists with their error bound."""
-        if self.values.dtype == np.float32:
-            return Candidates(self.values, self.places, margin, 0.0)
-        return Candidates(ordered_bits(self.values), self.places, margin, 2.0**-8)
+        whole = self.values.dtype == np.float32
+        return Candidates(self.values if whole else ordered_bits(self.values), self.places, margin, 0.0 if whole else 2.0**-8)
 
 
 def ordered_bits(bits: np.ndarray) -> np.ndarray:
@@ -84,16 +85,18 @@ def candidates_from_tiles(
     whole = dtype == torch.float32
     left = Blocks(queries, dtype)
     right = left if symmetric else Blocks(other, dtype)
-    near, far = Lists(len(queries), m, whole), Lists(len(queries), m_far, whole)
+    lowest = np.float32(-np.inf) if whole else np.int16(-(2**15) if m_far else 0)
+    near, far = Lists(len(queries), m, lowest), Lists(len(queries), m_far, lowest)
     locks = [Lock() for _ in range(len(left))]
 
     def work(tile: tuple[int, int]) -> None:
         i, j = tile
         product_ij = product(left[i], right[j])
-        scores = product_ij.numpy() if whole else ordered_bits(product_ij.view(torch.int16).numpy())
+        scores = product_ij.numpy() if whole else product_ij.view(torch.int16).numpy()
+        scores = ordered_bits(scores) if m_far and not whole else scores
         turned = (-scores if whole else ~scores) if m_far else None
         if symmetric and i == j:
-            for square in (scores, turned) if m_far else (scores,):
+            for square in (scores,) if turned is None else (scores, turned):
                 np.fill_diagonal(square, -np.inf if whole else -(2**15))
         for block, by_columns in ((i, False), (j, True)) if symmetric and i != j else ((i, False),):
             with locks[block]:
@@ -101,7 +104,8 @@ def candidates_from_tiles(
                 if turned is not None:
                     far.meet(turned, i * left.length, j * right.length, by_columns=by_columns)
 
-    in_threads(work, _order(len(left), len(right), symmetric))
+    tiles = _order(len(left), len(right), symmetric)
+    for_each(work, tqdm(tiles, "neighbours", unit="tile", disable=None if len(tiles) > MANY_TILES else True, leave=False))
     margin = rounding_margin(queries, other, left.lost, right.lost)
     return near.found(margin), far.found(margin) if m_far else None
 

@@ -1,9 +1,14 @@
 """Pictures: `figures` are static, widgets are live views over the same tables; what they show is computed in `diagnose`."""
 
 from reidkit.show.callback import ERRORS, strict
+from reidkit.show.camera_information import CameraInformation
+from reidkit.show.camera_pair_map import CameraPairMap
 from reidkit.show.cluster_gallery import ClusterGallery
+from reidkit.show.embedding_map import EmbeddingMap
+from reidkit.show.eps_explorer import EpsExplorer
 from reidkit.show.figures import camera_histogram, cmc_curve, contact_sheet, epoch_curves
 from reidkit.show.galleries import cluster_gallery, ranking_gallery
+from reidkit.show.lost_identities import LostIdentities
 from reidkit.show.picture import Picture
 from reidkit.show.query_explorer import QueryExplorer
 from reidkit.show.run_history import RunHistory
@@ -11,7 +16,12 @@ from reidkit.show.widget import View, headless
 
 __all__ = [
     "ERRORS",
+    "CameraInformation",
+    "CameraPairMap",
     "ClusterGallery",
+    "EmbeddingMap",
+    "EpsExplorer",
+    "LostIdentities",
     "Picture",
     "QueryExplorer",
     "RunHistory",

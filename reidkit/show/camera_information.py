@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
+from reidkit.show.controls import choice
 from reidkit.show.palette import BLUE, GREEN, GREY, ORANGE
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.widget import View
@@ -29,7 +30,7 @@ class CameraInformation(View):
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         columns = [name for name in MATRICES if name in self.diagnosis.camera_pairs]
-        return {"matrix": ipywidgets.Dropdown(options=columns, value=self.matrix, description="matrix")}
+        return {"matrix": choice(self.matrix, columns, "matrix")}
 
     def data(self) -> pd.DataFrame:
         scores = self.diagnosis.scores

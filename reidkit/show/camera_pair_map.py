@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from reidkit.diagnose.camera_map import camera_pair_map
+from reidkit.show.controls import choice
 from reidkit.show.palette import style
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.widget import View
@@ -34,8 +35,8 @@ class CameraPairMap(View):
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         present = [self.names[c] for c in np.unique(self.cameras)]
         return {
-            "first": ipywidgets.Dropdown(options=present, value=self.first, description="camera"),
-            "second": ipywidgets.Dropdown(options=present, value=self.second, description="and"),
+            "first": choice(self.first, present, "camera"),
+            "second": choice(self.second, present, "and"),
         }
 
     def found(self) -> tuple[pd.DataFrame, dict[str, float]]:

@@ -8,6 +8,7 @@ import pandas as pd
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.faults import faults_of, sort_clusters
 from reidkit.records import ImageTable
+from reidkit.show.controls import choice, slider
 from reidkit.show.galleries import cluster_gallery, cluster_title
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
@@ -31,8 +32,8 @@ class ClusterGallery(View):
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         pages = max(1, -(-len(self.diagnosis.clusters) // self.rows))
         return {
-            "fault": ipywidgets.Dropdown(options=faults_of(self.diagnosis.clusters), value=self.fault, description="first"),
-            "page": ipywidgets.IntSlider(self.page, 1, pages, description="page", continuous_update=False),
+            "fault": choice(self.fault, faults_of(self.diagnosis.clusters), "first"),
+            "page": slider(self.page, 1, pages, "page"),
         }
 
     def data(self) -> pd.DataFrame:

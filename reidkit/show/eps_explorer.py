@@ -15,6 +15,7 @@ from reidkit.diagnose.inputs import check_inputs
 from reidkit.jaccard import JaccardGraph
 from reidkit.labels.all_eps import all_eps
 from reidkit.records import ImageTable
+from reidkit.show.controls import choice
 from reidkit.show.eps_figure import eps_figure, eps_sentence
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
@@ -49,7 +50,7 @@ class EpsExplorer(View):
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         slider = ipywidgets.FloatSlider(self.eps, min=0.01, max=self.top, step=0.01, description="eps", continuous_update=False)
-        faults = ipywidgets.Dropdown(options=faults_of(self.clusters()), value=self.gallery, description="clusters")
+        faults = choice(self.gallery, faults_of(self.clusters()), "clusters")
         return {"eps": slider} | ({"gallery": faults} if self.table is not None else {})
 
     @property

@@ -10,6 +10,7 @@ from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.identities import LOST, STATUS
 from reidkit.errors import DiagnosisError
 from reidkit.records import ImageTable
+from reidkit.show.controls import choice, slider
 from reidkit.show.picture import Picture
 from reidkit.show.thumbnails import thumbnails
 from reidkit.show.tiles import Tile, draw_tiles
@@ -39,8 +40,8 @@ class LostIdentities(View):
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         pages = max(1, -(-max(len(self._people(wanted)) for wanted in WANTED.values()) // self.rows))
         return {
-            "status": ipywidgets.Dropdown(options=list(WANTED), value=self.status, description="status"),
-            "page": ipywidgets.IntSlider(self.page, 1, pages, description="page", continuous_update=False),
+            "status": choice(self.status, list(WANTED), "status"),
+            "page": slider(self.page, 1, pages, "page"),
         }
 
     def _people(self, wanted: tuple[str, ...]) -> pd.DataFrame:
@@ -74,7 +75,7 @@ class LostIdentities(View):
 
     def describe(self) -> str:
         people, found = self.diagnosis.identities, self.data()
-        text = f"{len(found)} of {len(people)} identities are {self.status}"
+        text, unseen = f"{len(found)} of {len(people)} identities are {self.status}", int((people["status"] == "unseen").sum())
         if "cause" in found and found["cause"].notna().any():
             text += ": " + ", ".join(f"{count} {cause}" for cause, count in found["cause"].value_counts().sort_index().items())
-        return f"{text}; {int(people['lost'].sum())} lost in all, {int((people['status'] == 'unseen').sum())} never in a cluster."
+        return f"{text}; {int(people['lost'].sum())} lost in all, {unseen} never in a cluster."

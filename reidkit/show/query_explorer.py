@@ -10,6 +10,7 @@ from jaxtyping import Float
 from reidkit.diagnose.ranking import average_precision, rank_query
 from reidkit.evaluate import evaluate_ranking
 from reidkit.records import Records
+from reidkit.show.controls import choice, slider
 from reidkit.show.galleries import ranking_gallery
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
@@ -48,11 +49,9 @@ class QueryExplorer(View):
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         return {
-            "order": ipywidgets.Dropdown(options=ORDERS, value=self.order, description="queries"),
-            "position": ipywidgets.IntSlider(
-                self.position, 0, len(self.query) - 1, description="number", continuous_update=False
-            ),
-            "removed": ipywidgets.Dropdown(options=("shown", "hidden"), value=self.removed, description="taken out"),
+            "order": choice(self.order, ORDERS, "queries"),
+            "position": slider(self.position, 0, len(self.query) - 1, "number"),
+            "removed": choice(self.removed, ("shown", "hidden"), "taken out"),
         }
 
     @property
@@ -62,9 +61,8 @@ class QueryExplorer(View):
 
     def ranking(self) -> pd.DataFrame:
         """The whole ranking of the present query (columns in `diagnose.ranking.COLUMNS`)."""
-        who, where = int(self.query.identity[self.row]), int(self.query.camera[self.row])
-        sides = self.gallery.identity, self.gallery.camera
-        return rank_query(self.distance[self.row].astype(np.float64), who, where, *sides, protocol=self.protocol)
+        sides = int(self.query.identity[self.row]), int(self.query.camera[self.row]), self.gallery.identity, self.gallery.camera
+        return rank_query(self.distance[self.row].astype(np.float64), *sides, protocol=self.protocol)
 
     def data(self) -> pd.DataFrame:
         whole = self.ranking()

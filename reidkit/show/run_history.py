@@ -14,6 +14,7 @@ from reidkit.diagnose import Diagnosis, diagnose
 from reidkit.diagnose.faults import faults_of
 from reidkit.diagnose.history import epoch_table
 from reidkit.records import ImageTable
+from reidkit.show.controls import choice, slider
 from reidkit.show.history_figure import history_figure, history_sentence
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
@@ -55,10 +56,9 @@ class RunHistory(View):
         return cls(capsule.labels, cameras, None if truth is None else np.asarray(truth), table=table, **extra)
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
-        last = len(self.labels) - 1
-        slider = ipywidgets.IntSlider(self.epoch, 0, last, description="epoch", continuous_update=False)
-        faults = ipywidgets.Dropdown(options=faults_of(self.diagnosis().clusters), value=self.gallery, description="clusters")
-        return {"epoch": slider} | ({"gallery": faults} if self.table is not None else {})
+        epoch = {"epoch": slider(self.epoch, 0, len(self.labels) - 1, "epoch")}
+        faults = faults_of(self.diagnosis().clusters)
+        return epoch | ({"gallery": choice(self.gallery, faults, "clusters")} if self.table is not None else {})
 
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of the present epoch's labels."""

@@ -1,0 +1,166 @@
+"""The numbered checks of CANU (clustering reference, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from reidkit.errors import ModelError
+from reidkit.methods.canu import CANU
+from reidkit.methods.cluster_finetune import ClusterAndFinetune
+from reidkit.methods.mmt import MMT
+from reidkit.methods.ssg import SSG
+from reidkit.models import (
+    CameraDiscriminator,
+    reverse_gradient,
+)
+from reidkit.training import fit
+from tests.contract.checks import SCHEDULE, Bench, first_batch, state
+
+IMAGES = torch.randn(8, 3, 32, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench.standard()
+
+
+def canu_on(base: type, bench: Bench, mu: float = 0.1, **recipe: object) -> CANU:
+    """CANU over a toy base, with every tap it has."""
+    taps = {ClusterAndFinetune: ("f",), SSG: ("full", "upper", "lower"), MMT: ("network1", "network2")}[base]
+    return CANU(bench.build(base), taps, 256, bench.target.num_cameras, mu, **recipe)
+
+
+def test_chk_5_1_gradient_reversal() -> None:
+    theta, w = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    (0.5 * (w * reverse_gradient(theta, 0.1) - 1) ** 2).backward()
+    assert theta.grad.item() == pytest.approx(-1.0) and w.grad.item() == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize(
+    ("cameras", "join", "count"),
+    [
+        (6, "concatenate", 7358470),
+        (8, "concatenate", 7360520),
+        (15, "concatenate", 7367695),
+        (6, "sum", 5258246),
+        (8, "sum", 5260296),
+        (15, "sum", 5267471),
+        (6, "none", 4209670),
+        (8, "none", 4211720),
+        (15, "none", 4218895),
+        (6, "zero", 7358470),
+    ],
+)
+def test_chk_5_2_sizes(cameras: int, join: str, count: int) -> None:
+    judge = CameraDiscriminator(2048, cameras, join=join)
+    assert sum(p.numel() for p in judge.parameters()) == count
+
+
+def test_chk_5_2_the_inputs_are_not_interchangeable() -> None:
+    judge = CameraDiscriminator(16, 3)
+    nn.init.normal_(judge.rest[-1].weight)
+    x, p = torch.randn(2, 4, 16)
+    assert not torch.allclose(judge(x, p), judge(p, x))
+    with pytest.raises(ModelError, match="join='product'"):
+        CameraDiscriminator(16, 3, join="product")
+
+
+@pytest.mark.parametrize("base", [ClusterAndFinetune, SSG, MMT])
+@pytest.mark.parametrize("condition", ["centroid", "none"])
+def test_chk_5_3_mu_zero_is_the_base_bit_for_bit(bench: Bench, base: type, condition: str, tmp_path: Path) -> None:
+    plain, wrapped = bench.build(base), canu_on(base, bench, 0.0, condition=condition)
+    judge = wrapped.judges[0].rest[-1].weight.clone()
+    for name, method in (("plain", plain), ("wrapped", wrapped)):
+        fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path / name, progress=False)
+    for name, tensor in state(plain).items():
+        assert torch.equal(tensor, wrapped.base.state_dict()[name]), name
+    assert not torch.equal(judge, wrapped.judges[0].rest[-1].weight), "the judge learns all the same"
+
+
+def test_chk_5_3_mu_matters(bench: Bench, tmp_path: Path) -> None:
+    plain, wrapped = bench.build(ClusterAndFinetune), canu_on(ClusterAndFinetune, bench, 0.5)
+    for name, method in (("plain", plain), ("wrapped", wrapped)):
+        fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path / name, progress=False)
+    assert any(not torch.equal(tensor, wrapped.base.state_dict()[name]) for name, tensor in state(plain).items())
+
+
+def test_chk_5_4_renumbering_clusters_changes_nothing(bench: Bench) -> None:
+    method, batch = first_batch(bench, CANU)
+    order = torch.randperm(len(method.centroids), generator=torch.Generator().manual_seed(1))
+    nn.init.normal_(method.judges[0].rest[-1].weight)
+    before = method.camera_loss({"f": torch.ones(len(batch.index), 256)}, batch)["camera_f"][1]
+    method.centroids = method.centroids[order]
+    renumbered = replace(batch, label=torch.argsort(order)[batch.label])
+    after = method.camera_loss({"f": torch.ones(len(batch.index), 256)}, renumbered)["camera_f"][1]
+    assert torch.equal(before, after)
+
+
+def test_chk_5_5_nothing_flows_through_the_condition() -> None:
+    judge = CameraDiscriminator(16, 3)
+    nn.init.normal_(judge.rest[-1].weight)
+    given = torch.randn(6, 16, requires_grad=True)
+    F.cross_entropy(judge(torch.randn(6, 16), given), torch.tensor([0, 1, 2, 0, 1, 2])).backward()
+    assert given.grad is None
+    assert judge.condition[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("cameras", "nats"), [(6, 1.791759), (8, 2.079442), (15, 2.708050)])
+def test_chk_5_6_an_untrained_judge_is_uniform(cameras: int, nats: float) -> None:
+    logits = CameraDiscriminator(16, cameras)(torch.randn(32, 16), torch.randn(32, 16))
+    assert F.cross_entropy(logits, torch.arange(32) % cameras).item() == pytest.approx(nats, abs=1e-5)
+
+
+def test_chk_5_6_the_best_plain_judge() -> None:
+    """phi = (0,0,0,1), cameras (0,0,1,1): the best camera loss is H(C) - I(phi; C)."""
+    shares = np.array([[2, 1], [0, 1]]) / 4
+    given = shares / shares.sum(1, keepdims=True)
+    best = -(shares[shares > 0] * np.log(given[shares > 0])).sum()
+    assert best == pytest.approx(0.477386, abs=1e-6)
+    judge, optimiser = nn.Linear(1, 2), None
+    optimiser = torch.optim.LBFGS(judge.parameters(), max_iter=200)
+    phi, camera = torch.tensor([[0.0], [0.0], [0.0], [1.0]]), torch.tensor([0, 0, 1, 1])
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(judge(phi), camera)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    assert closure().item() == pytest.approx(best, abs=1e-3)
+
+
+def test_chk_5_7_the_condition_spares_identities_bound_to_a_camera() -> None:
+    """Two identities, each under its own camera: a conditional judge reads the camera off the condition."""
+    torch.manual_seed(0)
+    phi = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(16, 1)
+    camera, pull = torch.arange(2).repeat(16), {}
+    for join in ("concatenate", "none"):
+        judge = CameraDiscriminator(2, 2, join=join, hidden=16)
+        optimiser = torch.optim.Adam(judge.parameters(), lr=0.01)
+        for _ in range(150):
+            optimiser.zero_grad()
+            mixed = phi + 0.7 * torch.randn(32, 2)
+            F.cross_entropy(judge(mixed, phi), camera).backward()
+            optimiser.step()
+        feature = (phi + 0.7 * torch.randn(32, 2)).requires_grad_()
+        F.cross_entropy(judge(feature, phi), camera).backward()
+        pull[join] = feature.grad.norm().item()
+    assert pull["concatenate"] < 0.1 * pull["none"]
+
+
+@pytest.mark.parametrize("recipe", [{"play": "alternating"}, {"optimiser": "own"}, {"join": "sum"}, {"normalise_centroid": True}])
+def test_options_run(bench: Bench, recipe: dict[str, object], tmp_path: Path) -> None:
+    method = canu_on(MMT, bench, **recipe)
+    capsule = fit(method, bench.target.train, schedule=replace(SCHEDULE, epochs=1), out=tmp_path, progress=False)
+    cameras = capsule.losses[capsule.losses["term"].str.startswith("camera")]
+    assert len(cameras) and np.isfinite(cameras["value"]).all()
+    players = {"judges", "model"} if recipe.get("play") else {"model+judges"} if recipe.get("optimiser") else {"model"}
+    assert set(capsule.losses["player"]) == players
