@@ -200,8 +200,8 @@ def _parser(card: Card) -> argparse.ArgumentParser:
 
 
 def known_cards() -> list[str]:
-    """Names of all cards."""
-    return sorted(path.stem for path in CARDS.glob("*.md"))
+    """Names of all cards that have a script of their own (rendered worlds come from ``make_world.py``)."""
+    return sorted(path.stem for path in CARDS.glob("*.md") if not path.stem.startswith("world_"))
 
 
 if __name__ == "__main__":

@@ -336,10 +336,11 @@ lesson.reveal("adapt", {"as-is": "raw features", "normalised": "normalised by ca
 
 # %% [markdown]
 # A run is more than its last number. Its **capsule** keeps the labels of every epoch; scrub through them: clusters, outliers,
-# camera information against chance and floor, the people still unseen. First the raw run, then the rescued one.
+# camera information against chance and floor, the people still unseen. First the raw run, then the rescued one with the
+# clusters of the chosen epoch.
 
 # %%
-lesson.show(RunHistory.from_capsule(runs["as-is"], identities=truth, table=target.train))
+lesson.show(RunHistory.from_capsule(runs["as-is"], identities=truth))
 
 # %%
 lesson.show(RunHistory.from_capsule(runs["normalised"], identities=truth, table=target.train))

@@ -25,7 +25,10 @@
 # [github.com/brendenlake/omniglot](https://github.com/brendenlake/omniglot) (folder `python`, MIT licence); put
 # `images_background_small1.zip` and `..._small2.zip` into `data/omniglot` of this project, or name their folder in the
 # environment variable `REIDKIT_OMNIGLOT`. Without them the lesson goes on with a folder of rendered people that it makes
-# itself. To use **your own** pictures, set `data` below.
+# itself.
+#
+# To use **your own** pictures, set `data` below. Photographs of people stay blank in every figure unless the environment says
+# `REIDKIT_PHOTOGRAPHS=1`: a notebook keeps what it showed, so think first of who will open it.
 
 # %% tags=["parameters"]
 profile: str = "demo"  # "smoke" (seconds), "demo" (minutes), "full" (all of it)
@@ -33,7 +36,6 @@ seed: int = 0  # of the split, the networks and every draw
 out: str = ""  # folder for files and runs; empty: runs/21_bring_your_own_data/...
 data: str = ""  # your folder of identities, known layout, CSV or Parquet table; empty: see above
 camera_pattern: str = ""  # for a folder: where the camera stands in a file name, for example "_c([0-9]+)"
-show_pictures: bool = False  # your own pictures inside the notebook: think first of who will see it
 view: str = "weak"  # augmentation while training: "none", "weak" (mirror, shift) or "strong" (and erase)
 eps: float = 0.5  # radius of the clusters in section 5
 
@@ -59,6 +61,9 @@ from reidkit.show import ClusterGallery, QueryExplorer, RunHistory, camera_histo
 from reidkit.show.palette import BLACK, BLUE, GREY, ORANGE, VERMILLION
 from reidkit.show.picture import new_figure
 
+chosen = {"smoke": (3, 32, 2, 15), "demo": (5, 48, 5, 30), "full": (50, 64, 10, 100)}
+alphabets, side, epochs, steps = chosen[profile]
+
 # %%
 from reidkit.diagnose import diagnose, mutual_information
 from reidkit.evaluate import PROTOCOLS, evaluate_ranking
@@ -75,9 +80,6 @@ from reidkit.training import Schedule, cosine_distance, fit, judge_on
 lesson = Lesson.open("21", profile=profile, seed=seed, out=out)
 lesson.setup()
 lesson.card()
-pictures = show_pictures or not data
-chosen = {"smoke": (3, 32, 2, 20), "demo": (5, 48, 5, 30), "full": (50, 64, 10, 100)}
-alphabets, side, epochs, steps = chosen[profile]
 
 # %% [markdown]
 # ## 1 · From files to a table, and what is refused
@@ -109,6 +111,8 @@ elif data:
 else:
     print("No archive of Omniglot here (see above for where it is published): rendered people instead.")
     records = load(rendered_people(lesson.out / "people"), "folder", camera=r"_c([0-9]+)")
+    drawn = np.stack([np.asarray(decode(path)) for path in records.paths])
+    records = replace(records, pixels=drawn)  # drawn people are no photographs: they may be shown
 
 # %%
 one_camera = records.num_cameras == 1
@@ -171,7 +175,9 @@ torn.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
 pd.DataFrame({"path": [torn.name], "identity": ["x"]}).to_csv(lesson.out / "torn.csv", index=False)
 refused(check_images, load(lesson.out / "torn.csv"), progress=False)
 print(
-    "and the set itself:", len(check_images(records, strict=False, progress=False)), "pictures cannot be read"
+    "and the set itself:",
+    len(check_images(replace(records, pixels=None), strict=False, progress=False)),
+    "pictures cannot be read",
 )
 
 # %% [markdown]
@@ -201,8 +207,7 @@ lesson.solution("21-warmup")
 train = records.train
 some = np.unique(train.identity)[:: max(1, len(np.unique(train.identity)) // 5)][:5]
 rows = [np.flatnonzero(train.identity == who)[:10] for who in some]
-if pictures:
-    display(contact_sheet(train, np.concatenate(rows), columns=10))
+display(contact_sheet(train, np.concatenate(rows), columns=10))
 camera_histogram(records)
 
 # %% [markdown]
@@ -355,11 +360,7 @@ if not one_camera:
 
 # %%
 distance = distances["a quarter labelled"]
-explorer = QueryExplorer(distance, records.query, records.gallery, protocol=protocol, top=9)
-if pictures:
-    lesson.show(explorer)
-else:
-    print(explorer.describe())  # words instead of pictures
+lesson.show(QueryExplorer(distance, records.query, records.gallery, protocol=protocol, top=9))
 
 # %% [markdown]
 # ## 4 · One threshold
@@ -541,9 +542,7 @@ lesson.predict("precision", question, between=(0, 100), unit="%")
 labels = dbscan(graph, eps)
 diagnosis = diagnose(labels, train.camera, identities=train.identity, features=features.matrix, graph=graph)
 print(diagnosis.describe())
-gallery_view = ClusterGallery(diagnosis, records.train, rows=5, across=12)
-if pictures:
-    lesson.show(gallery_view)
+lesson.show(ClusterGallery(diagnosis, records.train, rows=5, across=12))
 diagnosis.alarms[["alarm", "rings", "found"]]
 
 # %% [markdown]
@@ -558,8 +557,7 @@ audited = np.random.default_rng(seed).choice(together, min(60, len(together)), r
 right = int((train.identity[i[audited]] == train.identity[j[audited]]).sum())
 shown = np.stack([i[audited[:12]], j[audited[:12]]], axis=1).ravel()
 captions = [f"pair {n // 2 + 1}{'ab'[n % 2]}" for n in range(len(shown))]
-if pictures:
-    display(contact_sheet(records.train, shown, columns=12, captions=captions))
+display(contact_sheet(records.train, shown, columns=12, captions=captions))
 print(
     f"{right} of {len(audited)} audited pairs show one identity; {len(together):,} pairs were there to draw from"
 )
@@ -615,8 +613,7 @@ more = replace(
 capsule = fit(
     adapted, train, schedule=more, out=runs / f"adapted-{view}-{eps}", seed=seed, judge=judge, progress=False
 )
-history = RunHistory.from_capsule(capsule, table=records.train if pictures else None)
-lesson.show(history)
+lesson.show(RunHistory.from_capsule(capsule, table=records.train))
 
 # %%
 before, after = trained[protocol], float(capsule.scores["mean_ap"].iloc[-1])
@@ -707,7 +704,7 @@ for axes, (dial, names) in zip(panels[1:], kinds):
         axes.plot(range(len(dial)), dial[name], color=colour, ls=line, marker=marker, label=name)
     axes.set_xticks(range(len(dial)), [f"{value:g}" for value in dial.index])
     axes.set_ylim(-0.02, 1.05)
-    axes.legend(fontsize=8, loc="center left")
+    axes.legend(fontsize=8, loc=(0.03, 0.62))
 panels[1].set(xlabel="share of queries with a second shot", ylabel="rank-1", title="second shots")
 panels[2].set(xlabel="camera numbers left", title="cameras merged")
 alt = f"mAP falls from {order.iloc[0]:.2f} to {order.iloc[-1]:.2f} as the order is confused. With second shots and no camera "
@@ -750,10 +747,14 @@ How somebody is taken out, and who is asked
 Where it lies, who may read it, and when it is deleted""".splitlines()
 
 # %%
-SAID = ["Lake, Salakhutdinov and Tenenbaum, 2015, for one-shot learning of characters"] if archives else []
-SAID += ["character and drawer; drawer numbers begin anew in each alphabet (this lesson)"] if archives else []
+KNOWN = {
+    0: "Lake, Salakhutdinov and Tenenbaum, 2015, for learning characters from one example",
+    1: "the character and its drawer; drawer numbers begin anew in each alphabet (this lesson)",
+    3: "MIT, at github.com/brendenlake/omniglot; look whether it is still there",
+}
+said = KNOWN if archives else {}
 lines = [f"# {records.name}", *(f"* **{key}**: {value}" for key, value in FACTS.items())]
-lines += [f"* **{key}?** {SAID[n] if n < len(SAID) else '(open)'}" for n, key in enumerate(ASKED)]
+lines += [f"* **{key}?** {said.get(number, '(open)')}" for number, key in enumerate(ASKED)]
 (lesson.out / "DATA_CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 lesson.record("card_lines_open", sum("(open)" in line for line in lines), "lines", "lower")
 Markdown("\n".join(lines))
@@ -765,10 +766,10 @@ Markdown("\n".join(lines))
 # |---|---|
 # | Is it still offered by its owner, under terms that I have read? | Stop. A mirror is no permission; DukeMTMC was withdrawn, whatever can still be found. |
 # | Did the people in it know, and agree to *this* purpose? | Stop, or ask them. That a street is public does not make a gait or a face free. |
-# | Would it do with rendered people, or with no people at all? | *Yes* here means: use those. |
+# | Is it needed: would rendered people, or no people at all, not do as well? | Use those. |
 # | Can somebody be taken out again, features and runs included? | Plan that first; embeddings are personal data as well. |
-# | Do I know who sees pictures, tables and notebooks of it? | Keep `show_pictures` off, and the outputs out of the repository. |
-# | Will a false match hurt somebody? | Then report rates *by camera pair and by group*, and let no threshold decide alone. |
+# | Do I know who sees pictures, tables and notebooks of it? | Keep `REIDKIT_PHOTOGRAPHS` off, and the outputs out of the repository. |
+# | Would a false match be harmless? | Report rates *by camera pair and by group*, and let no threshold decide alone. |
 # | Is the card written? | Write it before the first result leaves the room. |
 #
 # **What to keep**

@@ -21,7 +21,6 @@ from reidkit.features import Features
 from reidkit.labels import PseudoLabels
 from reidkit.records import ImageTable, Records
 
-
 Network = TypeVar("Network", bound=nn.Module)
 
 

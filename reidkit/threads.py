@@ -66,6 +66,12 @@ def for_each(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
             future.result()
 
 
+def on_one_core(work: Callable[[], Result]) -> Result:
+    """``work()`` with matrix products on one core, in a thread of its own; for measurements."""
+    with _torch_on_one_core(), ThreadPoolExecutor(1, initializer=_one_core) as pool:
+        return pool.submit(work).result()
+
+
 def row_ranges(rows: int, at_most: int = 4096) -> list[tuple[int, int]]:
     """(start, stop) of consecutive pieces, several for each thread, none longer than `at_most`."""
     length = max(1, min(at_most, -(-rows // (4 * threads()))))

@@ -171,3 +171,14 @@ def test_a_hundred_thousand_images_take_seconds() -> None:
     found = diagnose(label, camera, identities=identity, permutations=5)
     assert time.process_time() - start < 15
     assert len(found.images) == n
+
+
+@pytest.mark.slow
+def test_a_million_images_take_a_minute() -> None:
+    n, generator = 1_000_000, np.random.default_rng(0)
+    identity = generator.integers(0, n // 17, n)
+    label = np.where(generator.random(n) < 0.15, -1, identity * 2 + (generator.random(n) < 0.2))
+    start = time.process_time()
+    found = diagnose(label, (identity + generator.integers(0, 3, n)) % 15, identities=identity)
+    assert time.process_time() - start < 60
+    assert len(found.images) == n

@@ -21,7 +21,7 @@ from reidkit.formats.counts import PUBLISHED
 from tests import trees
 
 SCRIPTS = Path(__file__).parents[1] / "data_scripts"
-CARDS = sorted(path.stem for path in (SCRIPTS / "cards").glob("*.md"))
+CARDS = sorted(path.stem for path in (SCRIPTS / "cards").glob("*.md") if not path.stem.startswith("world_"))
 FACTS = {
     *("name", "layout", "version", "year", "owner", "source", "status", "terms", "must_accept", "consent", "not_for", "cameras"),
     *("files", "protocol", "faces", "checksums", "detection", "last_verified"),

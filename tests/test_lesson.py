@@ -171,7 +171,7 @@ def test_headless_asks_nothing_and_leaves_the_students_file_alone(tmp_path, monk
     lesson.reveal("how", np.float32(0.25))
     lesson.attempt("01-warmup", lambda correct: None)
     assert "no prediction" in shown[0]["text/plain"] and "&lt;much&gt;" in shown[0]["text/html"]
-    assert shown[1]["text/plain"].startswith("No prediction. It came out as: 0.25.")
+    assert shown[1]["text/plain"] == "No prediction. It came out as: 0.25."
     assert list(tmp_path.iterdir()) == []
 
 

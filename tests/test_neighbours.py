@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.errors import LabelsError
-from reidkit.neighbours import BACKENDS, backends, checked_rows, nearest, neighbour_lists
+from reidkit.neighbours import BACKENDS, Processes, backends, checked_rows, nearest, neighbour_lists
 from reidkit.neighbours.candidates import Candidates, prove
 from reidkit.neighbours.tiles import candidates_from_tiles, ordered_bits
 from reidkit.threads import in_threads
@@ -140,6 +140,38 @@ def test_threads_change_nothing(monkeypatch):
     assert results[0].index.tolist() == results[1].index.tolist()
     assert results[0].similarity.tolist() == results[1].similarity.tolist()
     assert results[0].farthest.tolist() == results[1].farthest.tolist()
+
+
+@pytest.mark.parametrize("engine", ["bf16", "float32"])
+def test_shares_of_the_tiles_merge_into_the_whole(monkeypatch, engine):
+    """Three processes in one: each keeps lists of its tiles; merged and proven part by part they are the single answer."""
+    rows = unit_rows(np.random.default_rng(4), 1300, 1030)
+    rows[700:740] = rows[3]
+    shares = [candidates_from_tiles(rows, None, 30, 10, engine=engine, share=(rank, 3)) for rank in range(3)]
+    parts = []
+    for rank in range(3):
+        process = Processes(rank, 3)
+        for side in (0, 1):
+            lists = [share[side] for share in shares]
+            turns = iter([[x.floats(slice(0, 65536)) for x in lists], [x.values for x in lists], [x.places for x in lists]])
+            monkeypatch.setattr(Processes, "_all", lambda self, array, turns=turns: next(turns))
+            merged = process.merged(shares[rank][side])
+            near, far = (merged, None) if side == 0 else (near, merged)
+        parts.append(prove(rows, None, 12, near, far, process.rows(1300)))
+    whole = prove(rows, None, 12, *candidates_from_tiles(rows, None, 30, 10, engine=engine))
+    assert np.concatenate([part.index for part in parts]).tolist() == whole.index.tolist()
+    assert np.concatenate([part.similarity for part in parts]).tolist() == whole.similarity.tolist()
+    assert np.concatenate([part.farthest for part in parts]).tolist() == whole.farthest.tolist()
+
+
+def test_a_memory_map_larger_than_memory_would_do(tmp_path):
+    """Features on disk, read-only: the same neighbours, and nothing is copied as a whole."""
+    rows = unit_rows(np.random.default_rng(5), 700, 40)
+    np.save(tmp_path / "features.npy", rows)
+    mapped = np.load(tmp_path / "features.npy", mmap_mode="r")
+    assert np.shares_memory(checked_rows(mapped), mapped)
+    assert neighbour_lists(mapped, 9).index.tolist() == neighbour_lists(rows, 9).index.tolist()
+    assert nearest(mapped[:5], mapped, 9)[1].tolist() == nearest(rows[:5], rows, 9)[1].tolist()
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch):

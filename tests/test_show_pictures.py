@@ -85,7 +85,8 @@ def test_thumbnails_fit_without_stretching_and_agree_with_pillow() -> None:
     assert (wide[:5] == 255).all() and (wide[15:] == 255).all() and not (wide[5:15] == 255).all()
 
 
-def test_thumbnails_from_files_equal_those_from_memory_and_damage_is_told(tmp_path) -> None:
+def test_thumbnails_from_files_equal_those_from_memory_and_damage_is_told(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("REIDKIT_PHOTOGRAPHS", "1")
     table = records(4)
     for row, name in enumerate(table.frame["path"]):
         Image.fromarray(table.pixels[row]).save(tmp_path / name)

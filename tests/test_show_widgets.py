@@ -4,14 +4,29 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from reidkit.capsule import CapsuleWriter
-from reidkit.diagnose import diagnose
+from reidkit.diagnose import Diagnosis, diagnose
 from reidkit.diagnose.ranking import average_precision, rank_query
 from reidkit.errors import DiagnosisError, ReidkitError
 from reidkit.evaluate import PROTOCOLS, evaluate_ranking
+from reidkit.jaccard import jaccard_graph
+from reidkit.labels import dbscan
 from reidkit.records import Records, make_records
-from reidkit.show import ERRORS, ClusterGallery, Picture, QueryExplorer, RunHistory, View, strict
+from reidkit.show import (
+    ERRORS,
+    CameraInformation,
+    CameraPairMap,
+    ClusterGallery,
+    EpsExplorer,
+    LostIdentities,
+    Picture,
+    QueryExplorer,
+    RunHistory,
+    View,
+    strict,
+)
 
 
 def records(identity: np.ndarray, camera: np.ndarray, seed: int = 0) -> Records:
@@ -42,7 +57,43 @@ def gallery() -> ClusterGallery:
     return ClusterGallery(diagnose(label, images.camera, identities=images.identity), images, rows=3)
 
 
-VIEWS = {"QueryExplorer": explorer, "RunHistory": history, "ClusterGallery": gallery}
+def diagnosed() -> tuple[Diagnosis, Records]:
+    generator = np.random.default_rng(1)
+    images = records(np.repeat(np.arange(1, 13), 6), np.arange(72) % 3)
+    label = np.where(generator.random(72) < 0.5, images.identity, generator.integers(-1, 12, 72))
+    features = np.eye(13)[images.identity] + 0.3 * generator.normal(size=(72, 13)) + np.eye(13)[images.camera] * 0.5
+    return diagnose(label, images.camera, identities=images.identity, features=features.astype(np.float32)), images
+
+
+def lost() -> LostIdentities:
+    return LostIdentities(*diagnosed(), rows=2)
+
+
+def information() -> CameraInformation:
+    return CameraInformation(diagnosed()[0])
+
+
+def pair_map() -> CameraPairMap:
+    found, images = diagnosed()
+    return CameraPairMap(found.space.features, images.camera)
+
+
+def radius() -> EpsExplorer:
+    found, images = diagnosed()
+    graph = jaccard_graph(found.space.features, k1=6, k2=2)
+    return EpsExplorer(graph, images.camera, images.identity, table=images, eps=0.5)
+
+
+VIEWS = {
+    "QueryExplorer": explorer,
+    "RunHistory": history,
+    "ClusterGallery": gallery,
+    "LostIdentities": lost,
+    "CameraInformation": information,
+    "CameraPairMap": pair_map,
+    "EpsExplorer": radius,
+}
+SLIDERS = ipywidgets.IntSlider | ipywidgets.FloatSlider
 
 
 def parts(live: ipywidgets.VBox) -> tuple[list[ipywidgets.ValueWidget], str, str, str]:
@@ -76,13 +127,14 @@ def test_headless_shows_the_static_twin(name: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_control_turns_the_picture_and_keyboards_reach_it(name: str) -> None:
-    view = VIEWS[name]()
-    live = view.live()
-    for state, control in zip(view.controls(), parts(live)[0]):
-        assert isinstance(control, ipywidgets.IntSlider | ipywidgets.Dropdown)
-        other = control.min if isinstance(control, ipywidgets.IntSlider) else control.options[-1]
+    for place, state in enumerate(VIEWS[name]().controls()):
+        view = VIEWS[name]()
+        live = view.live()
+        control = parts(live)[0][place]
+        assert isinstance(control, SLIDERS | ipywidgets.Dropdown)
+        other = control.min if isinstance(control, SLIDERS) else control.options[-1]
         if control.value == other:
-            other = control.max if isinstance(control, ipywidgets.IntSlider) else control.options[0]
+            other = control.max if isinstance(control, SLIDERS) else control.options[0]
         before = parts(live)[1:3]
         control.value = other
         assert getattr(view, state) == other
@@ -97,7 +149,7 @@ def test_set_refuses_what_no_control_offers(name: str) -> None:
         view.set(epok=1)
     for state, control in view.controls().items():
         with pytest.raises(ReidkitError, match=state):
-            view.set(**{state: 10**6 if isinstance(control, ipywidgets.IntSlider) else "nothing"})
+            view.set(**{state: 10**6 if isinstance(control, SLIDERS) else "nothing"})
         assert getattr(view, state) == control.value
 
 
@@ -214,6 +266,7 @@ def test_run_history_equals_a_diagnosis_of_each_epoch() -> None:
         ):
             assert row[column] == pytest.approx(found.score(name, **options)), column
     assert view.data()["mean_ap"].tolist()[::3] == [0.2, 0.6] and view.data()["mean_ap"].isna().sum() == 2
+    assert "next its clusters: " in view.set(epoch=1).describe() and "next" not in view.set(epoch=3).describe()
     assert np.isnan(view.data()["agreement"][0]) and view.data()["agreement"][1:].between(-1, 1).all()
 
 
@@ -250,3 +303,71 @@ def test_cluster_gallery_pages_through_all_clusters() -> None:
     seen = [view.set(page=page).static().alt for page in range(1, pages + 1)]
     found = [f"cluster {number}:" for number in view.diagnosis.clusters["cluster"]]
     assert all(sum(name in alt for alt in seen) == 1 for name in found)
+
+
+def test_eps_explorer_shows_dbscan_at_the_present_radius() -> None:
+    view = radius()
+    found, images = diagnosed()
+    graph = jaccard_graph(found.space.features, k1=6, k2=2)
+    for eps in (0.3, 0.5, 0.7):
+        np.testing.assert_array_equal(view.set(eps=eps).labels, dbscan(graph, eps))
+        wanted = diagnose(dbscan(graph, eps), images.camera, identities=images.identity)
+        row = view.data().iloc[0]
+        assert (row["clusters"], row["lost"]) == (wanted.score("clusters"), wanted.score("lost"))
+        assert row["f1"] == pytest.approx(wanted.score("f1", outliers="singletons"))
+        at = view.curve.loc[np.isclose(view.curve["eps"], eps)].iloc[0]
+        assert (at["clusters"], at["outliers"]) == (row["clusters"], row["outliers"])
+
+
+def test_lost_identities_lists_each_status_and_names_the_cause() -> None:
+    found, images = diagnosed()
+    causes = found.identities[found.identities["lost"]].assign(cause="twin", evidence="", change="eps")
+    view = LostIdentities(
+        found, images, causes=causes.drop(columns=[c for c in causes if c not in ("identity", "images", "status", "cause")])
+    )
+    for status in ("lost", "kept", "swallowed", "unseen", "split otherwise"):
+        shown = view.set(status=status).data()
+        wanted = found.identities["lost"] if status == "lost" else found.identities["status"] == status
+        assert shown["identity"].tolist() == found.identities.loc[wanted, "identity"].tolist()
+    assert "twin" in view.set(status="lost").describe() and "twin" in view.static().alt
+    with pytest.raises(DiagnosisError, match="Pass identities"):
+        LostIdentities(diagnose([0, 0], [0, 1]), images)
+
+
+def test_camera_information_draws_a_symmetric_matrix_of_the_chosen_column() -> None:
+    view = information().set(matrix="recall")
+    square, table = view.square(), view.diagnosis.camera_pairs
+    np.testing.assert_array_equal(square, square.T)
+    for row in table.itertuples():
+        assert square[row.camera_a, row.camera_b] == row.recall
+    assert "nats about the camera" in view.describe()
+
+
+def test_camera_pair_map_tells_separate_cameras_from_mixed_ones() -> None:
+    generator = np.random.default_rng(0)
+    camera = np.arange(200) % 2
+    apart = generator.normal(size=(200, 6)) + 4 * camera[:, None]
+    mixed = CameraPairMap(generator.normal(size=(200, 6)), camera).found()[1]
+    found = CameraPairMap(apart, camera).found()[1]
+    assert found["map_accuracy"] > 0.98 and found["full_accuracy"] > 0.98
+    assert abs(mixed["map_accuracy"] - 0.5) < 0.12 and abs(mixed["full_accuracy"] - 0.5) < 0.12
+    assert "too few images" in CameraPairMap(apart[:6], camera[:6]).describe()
+    with pytest.raises(DiagnosisError, match="images of two cameras"):
+        CameraPairMap(apart, np.zeros(200, int)).found()
+
+
+def test_a_widget_with_thumbnails_of_photographs_leaves_them_blank_and_says_why(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, images = diagnosed()
+    for row, name in enumerate(images.frame["path"]):
+        Image.fromarray(images.pixels[row]).save(tmp_path / name)
+    stored = make_records(images.frame, root=tmp_path)
+    monkeypatch.delenv("REIDKIT_PHOTOGRAPHS", raising=False)
+    blank = ClusterGallery(found, stored).static()
+    assert "REIDKIT_PHOTOGRAPHS=1" in blank.alt and blank.png != ClusterGallery(found, images).static().png
+    monkeypatch.setenv("REIDKIT_PHOTOGRAPHS", "1")
+    assert ClusterGallery(found, stored).static().png == ClusterGallery(found, images).static().png
+    monkeypatch.delenv("REIDKIT_PHOTOGRAPHS")
+    (tmp_path / "world.json").write_text("{}")
+    assert "REIDKIT_PHOTOGRAPHS" not in ClusterGallery(found, stored).static().alt

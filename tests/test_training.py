@@ -123,7 +123,9 @@ def test_the_source_term_enters_the_distance(bench: Bench) -> None:
     from reidkit.labels import ClusterSettings, cluster
 
     rng = np.random.default_rng(0)
-    target, source = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in rng.normal(size=(2, 40, 8)).astype(np.float32))
+    target, source = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in rng.normal(size=(2, 40, 8)).astype(np.float32)
+    )
     how = ClusterSettings(k1=8, k2=2, eps=0.7, source_weight=0.3)
     wanted = mix_source(jaccard_graph(target, k1=8, k2=2, variant="full"), source_proximity(target, source), 0.3)
     made = cluster(target, np.zeros(40, np.int64), how, source=source)

@@ -13,12 +13,14 @@ from reidkit.diagnose.ladder import oracle_ladder
 from reidkit.diagnose.panel import panel, reliability
 from reidkit.diagnose.radii import eps_curve
 from reidkit.diagnose.ranking import rank_query
+from reidkit.diagnose.records_summary import RecordsSummary, records_summary
 
 __all__ = [
     "Case",
     "Comparison",
     "Diagnosis",
     "Information",
+    "RecordsSummary",
     "audit_result",
     "audit_sample",
     "autopsy",
@@ -34,5 +36,6 @@ __all__ = [
     "oracle_ladder",
     "panel",
     "rank_query",
+    "records_summary",
     "reliability",
 ]

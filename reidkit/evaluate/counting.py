@@ -78,13 +78,13 @@ def score_rows(
             for p in range(gones):
                 d, r = full[gone[p]], full[right[k]]
                 before[k] -= d < r or (d == r and gone[p] < right[k])
-        places = np.sort(before) + 1
+        _sort(before)
         total = 0.0
         for k in range(rights):
-            total += (k + 1) / places[k]
+            total += (k + 1) / (before[k] + 1)
         precision[q] = total / rights
-        penalty[q] = rights / places[-1]
-        first_hit[q] = places[0]
+        penalty[q] = rights / (before[-1] + 1)
+        first_hit[q] = before[0] + 1
     return -1
 
 
@@ -115,3 +115,15 @@ def _before(row, view, whole, full, right):
                     break
                 smaller[k] += row[p] == value
     return smaller
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _sort(values):
+    """Sort a few integers in place."""
+    for i in range(1, len(values)):
+        value, at = values[i], i
+        while at > 0 and values[at - 1] > value:
+            values[at] = values[at - 1]
+            at -= 1
+        values[at] = value

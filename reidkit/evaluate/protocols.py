@@ -11,6 +11,12 @@ from reidkit.errors import EvaluationError, nearest_name
 
 JUNK = -1
 PROTOCOLS = ("market", "literal-camera", "no-camera")
+ELSEWHERE = {
+    "cuhk03": "reidkit.evaluate.evaluate_cmc (CUHK03's new protocol is 'market')",
+    "single-shot": "reidkit.evaluate.evaluate_cmc",
+    "tracklet": "reidkit.evaluate.evaluate_tracklets",
+}
+"""Protocols that rank something other than all images of the gallery, and what scores them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +59,8 @@ def make_task(
 ) -> Task:
     """Check identities and cameras, and index the gallery by them."""
     if protocol not in PROTOCOLS:
-        raise EvaluationError(
-            f"Protocol {protocol!r} is unknown.", rule=f"Protocols: {PROTOCOLS}.", action=nearest_name(protocol, PROTOCOLS)
-        )
+        use = f"Use {ELSEWHERE[protocol]}." if protocol in ELSEWHERE else nearest_name(protocol, PROTOCOLS)
+        raise EvaluationError(f"Protocol {protocol!r} is unknown here.", rule=f"Protocols: {PROTOCOLS}.", action=use)
     ids = _numbers(query_ids, "query_ids"), _numbers(gallery_ids, "gallery_ids")
     if protocol == "no-camera":
         cameras = np.zeros(len(ids[0]), np.int64), np.ones(len(ids[1]), np.int64)

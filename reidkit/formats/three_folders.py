@@ -43,10 +43,16 @@ def parse_three_folders(root: Path, base: Path, pattern: re.Pattern[str], **cons
                 rule="Identities 0 (distractor) and -1 (junk) stand in the gallery only.",
                 action="Move these files to the gallery folder or remove them.",
             )
-        if not part.rows and not part.unparsed:
+        if not part.rows and not part.unparsed and not _left_out(base, split):
             raise FormatError(f"{folder}: no images.", rule="No split is empty.", action="Complete the extraction.")
         parsed += part
     return parsed
+
+
+def _left_out(base: Path, split: str) -> bool:
+    """Whether a rendered world's own table says that it has no image of `split` (a world of test people only, say)."""
+    table = base / WORLD_TABLE
+    return table.is_file() and split not in set(_read_world(table).get("split", [split]))
 
 
 def looks_like(root: Path, pattern: re.Pattern[str] | None) -> bool:
@@ -68,12 +74,7 @@ def with_nuisances(root: Path, frame: pd.DataFrame) -> pd.DataFrame:
     """
     if not (root / WORLD_TABLE).is_file():
         return frame
-    try:
-        world = pd.read_parquet(root / WORLD_TABLE)
-    except Exception as error:  # pyarrow raises its own family of errors
-        raise FormatError(
-            f"{root / WORLD_TABLE}: cannot be read ({error}).", rule="It is a parquet table.", action="Render the world again."
-        ) from error
+    world = _read_world(root / WORLD_TABLE)
     if "path" not in world or world["path"].duplicated().any():
         raise FormatError(
             f"{root / WORLD_TABLE}: column 'path' is missing or repeats a file; columns {shown(world.columns, 8)}.",
@@ -89,3 +90,12 @@ def with_nuisances(root: Path, frame: pd.DataFrame) -> pd.DataFrame:
         )
     new = ["path", *(column for column in world if column not in frame)]
     return frame.merge(world[new], on="path", how="left", validate="one_to_one")
+
+
+def _read_world(table: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(table)
+    except Exception as error:  # pyarrow raises its own family of errors
+        raise FormatError(
+            f"{table}: cannot be read ({error}).", rule="It is a parquet table.", action="Render the world again."
+        ) from error

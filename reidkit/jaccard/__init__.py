@@ -1,6 +1,7 @@
 """k-reciprocal encoding, the sparse Jaccard graph, re-ranking, and the dense teaching version that is their oracle."""
 
 from reidkit.jaccard.build import jaccard_graph
+from reidkit.jaccard.cameras import camera_jaccard_graph
 from reidkit.jaccard.dense import DenseSteps, dense_jaccard, dense_rerank, dense_steps
 from reidkit.jaccard.graph import VARIANTS, JaccardGraph
 from reidkit.jaccard.rerank import rerank
@@ -10,6 +11,7 @@ __all__ = [
     "VARIANTS",
     "DenseSteps",
     "JaccardGraph",
+    "camera_jaccard_graph",
     "dense_jaccard",
     "dense_rerank",
     "dense_steps",

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from reidkit.jaccard.encoding import Ranks, encodings, in_local_order, ranks
+from reidkit.jaccard.estimate import check_estimate
 from reidkit.jaccard.graph import JaccardGraph, checked_settings
-from reidkit.neighbours import checked_rows
+from reidkit.neighbours import Processes, checked_rows
 from reidkit.threads import in_threads, row_ranges
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def jaccard_graph(
     variant: str = "index",
     max_distance: float = 1.0,
     backend: str = "auto",
+    processes: Processes | None = None,
 ) -> JaccardGraph:
     """The Jaccard distance of k-reciprocal encodings, as a sparse graph of the pairs below 1.
 
@@ -39,6 +41,7 @@ def jaccard_graph(
             exp(-d^2 / the row's largest d^2)). Their numbers, and so their eps, are not the same.
         max_distance: pairs above it are not stored; 1.0 keeps all that overlap. A graph for one eps is much smaller.
         backend: who finds the neighbours (`reidkit.neighbours.nearest`).
+        processes: processes that share the search, all of which make this call: ``Processes.current()`` under torchrun.
 
     Returns:
         A graph that equals `dense_jaccard`. Its memory grows with N * k, never with N * N.
@@ -51,8 +54,10 @@ def jaccard_graph(
     """
     checked_settings(k1, k2, variant, max_distance)
     rows = checked_rows(features)
+    if len(rows) >= MANY:
+        check_estimate(*rows.shape, k1=k1, max_distance=max_distance)
     started = time.perf_counter()
-    known = ranks(rows, k1, k2, variant, backend=backend)
+    known = ranks(rows, k1, k2, variant, backend=backend, processes=processes)
     searched = time.perf_counter()
     graph = build(rows, known, k1, k2, max_distance)
     logger.info("jaccard: neighbours %.2f s, graph %.2f s", searched - started, time.perf_counter() - searched)
@@ -82,5 +87,6 @@ def graph_of(encoding: sparse.csr_array, max_distance: float = 1.0) -> sparse.cs
     limit = np.float32(max_distance)
     pieces = in_threads(lambda piece: close_pairs(*index, limit, *piece), row_ranges(encoding.shape[0]))
     lengths, partners, distances = (np.concatenate([piece[part] for piece in pieces]) for part in range(3))
+    del pieces, columns, index
     indptr, indices, data = symmetric(lengths, partners, distances)
     return sparse.csr_array((data, indices, indptr), shape=encoding.shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from reidkit.neighbours import is_unit, neighbour_lists
+from reidkit.neighbours import Processes, is_unit, neighbour_lists
 from reidkit.neighbours.rows import on_grid
 from reidkit.neighbours.search import euclidean_lists
 from reidkit.threads import in_threads, row_ranges
@@ -34,12 +34,15 @@ class Ranks:
     names: np.ndarray
 
 
-def ranks(rows: np.ndarray, k1: int, k2: int, variant: str, *, backend: str = "auto") -> Ranks:
+def ranks(
+    rows: np.ndarray, k1: int, k2: int, variant: str, *, backend: str = "auto", processes: Processes | None = None
+) -> Ranks:
     """Neighbours of each row in its own set, as many as the variant looks at (at most N)."""
     full = variant == "full"
     k = min(len(rows), max(k1 + 1, k2) if full else k1)
     unit = is_unit(rows)
-    found = neighbour_lists(rows, k, farthest=full, backend=backend) if unit else euclidean_lists(rows, k, farthest=full)
+    search = neighbour_lists if unit else euclidean_lists
+    found = search(rows, k, farthest=full, backend=backend, processes=processes)
     scale = np.ones(len(rows)) if found.farthest is None else _distance_to(rows, found.farthest, unit)
     similarity = found.similarity if unit else np.empty((len(rows), 0))
     return Ranks(found.index, similarity, scale, unit, np.arange(len(rows), dtype=np.int32))

@@ -64,9 +64,11 @@ class JaccardGraph:
         return dense
 
     @staticmethod
-    def estimate_memory(images: int, *, pairs_per_image: int = 160, k1: int = 30) -> int:
-        """Bytes that building a graph of `images` images takes above the features; grows with N * k, never with N * N."""
-        return images * (pairs_per_image * 2 * 8 + 12 * (k1 + 1) + 3 * 80 * 12)
+    def estimate_memory(images: int, columns: int = 2048, *, k1: int = 30, max_distance: float = 1.0) -> int:
+        """Bytes above the features that `jaccard_graph` takes (see `reidkit.jaccard.estimate`)."""
+        from reidkit.jaccard.estimate import estimate
+
+        return estimate(images, columns, k1=k1, max_distance=max_distance).memory
 
 
 def checked_settings(k1: int, k2: int, variant: str, max_distance: float = 1.0) -> None:

@@ -7,7 +7,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from reidkit.neighbours.kernels import dot, on_grid
+from reidkit.neighbours.kernels import dot, doubled, on_grid
 
 
 @no_type_check
@@ -48,7 +48,7 @@ def encode(rows, names, unit, rank, similarity, scale, sets, counts, halves, hal
     end = 0
     for i in range(start, stop):
         if len(columns) - end < images and len(columns) - end < counts[i] * (1 + halves.shape[1]):
-            columns, weights = np.append(columns, np.empty_like(columns)), np.append(weights, np.empty_like(weights))
+            columns, weights = doubled(columns), doubled(weights)
         first = end
         for p in range(counts[i]):
             j = sets[i, p]
@@ -112,7 +112,7 @@ def average(indptr, indices, data, rank, k2, start, stop):
         for p in range(k2):
             room += indptr[rank[i, p] + 1] - indptr[rank[i, p]]
         while len(columns) - end < room:
-            columns, weights = np.append(columns, np.empty_like(columns)), np.append(weights, np.empty_like(weights))
+            columns, weights = doubled(columns), doubled(weights)
         first = end
         for p in range(k2):
             for e in range(indptr[rank[i, p]], indptr[rank[i, p] + 1]):
@@ -132,14 +132,14 @@ def average(indptr, indices, data, rank, k2, start, stop):
 @no_type_check
 @njit(cache=True, nogil=True)
 def close_pairs(indptr, indices, data, by_column, rows_of, data_of, limit, start, stop):
-    """Pairs i < l with Jaccard distance below 1 and at most `limit`, for rows i of a range.
+    """Pairs i < j with Jaccard distance below 1 and at most `limit`, for rows i of a range.
 
     Args:
         indptr, indices, data: encodings by rows.
         by_column, rows_of, data_of: the same by columns, rows ascending (the inverted index).
 
     Returns:
-        Pairs of each row, their l in no order, and their float32 distances.
+        Pairs of each row, their j in no order, and their float32 distances.
     """
     images = len(indptr) - 1
     shared, touched = np.zeros(images), np.empty(images, np.int32)
@@ -154,19 +154,19 @@ def close_pairs(indptr, indices, data, by_column, rows_of, data_of, limit, start
             while at >= by_column[column] and rows_of[at] > i:
                 j = rows_of[at]
                 if shared[j] == 0.0:
-                    touched[met] = l
+                    touched[met] = j
                     met += 1
                 shared[j] += min(own, data_of[at])
                 at -= 1
         while len(partners) - end < met:
-            partners, distances = np.append(partners, np.empty_like(partners)), np.append(distances, np.empty_like(distances))
+            partners, distances = doubled(partners), doubled(distances)
         first = end
         for p in range(met):
             j = touched[p]
             distance = jaccard_of(shared[j])
             shared[j] = 0.0
             if distance < 1 and distance <= limit:
-                partners[end] = l
+                partners[end] = j
                 distances[end] = distance
                 end += 1
         lengths[i - start] = end - first
@@ -197,7 +197,7 @@ def symmetric(lengths, partners, distances):
     at = 0
     for i in range(images):
         for _ in range(lengths[i]):
-            l = partners[at]
+            j = partners[at]
             indices[filled[j]], data[filled[j]] = i, distances[at]
             filled[j] += 1
             at += 1
@@ -237,11 +237,11 @@ def mix_rows(indptr, indices, data, by_column, rows_of, data_of, products, squar
             while at >= by_column[column] and rows_of[at] >= cut:
                 j = rows_of[at]
                 if shared[j] == 0.0:
-                    touched[met] = l
+                    touched[met] = j
                     met += 1
                 shared[j] += min(own, data_of[at])
                 at -= 1
         for p in range(met):
             j = touched[p]
-            result[q, l - cut] -= np.float32((1.0 - weight) * (1.0 - jaccard_of(shared[j])))
+            result[q, j - cut] -= np.float32((1.0 - weight) * (1.0 - jaccard_of(shared[j])))
             shared[j] = 0.0

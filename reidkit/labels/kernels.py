@@ -7,6 +7,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from reidkit.neighbours.kernels import doubled
+
 
 @no_type_check
 @njit(cache=True, nogil=True)
@@ -88,7 +90,8 @@ def core_distances(indptr, data, min_samples):
     result = np.full(images, np.inf, np.float32)
     best = np.empty(min_samples, np.float32)
     for i in range(images):
-        best[:] = np.inf
+        for k in range(min_samples):
+            best[k] = np.inf
         for e in range(indptr[i], indptr[i + 1]):
             if data[e] < best[-1]:
                 at = min_samples - 1
@@ -104,8 +107,7 @@ def core_distances(indptr, data, min_samples):
 @njit(cache=True, nogil=True)
 def reachability_edges(indptr, indices, data, core, parent, low, high):
     """Edges i < j with mutual reachability max(d, core i, core j) in (low, high] whose ends are not joined yet."""
-    room = 1024
-    weights, ends = np.empty(room, np.float32), np.empty((room, 2), np.int32)
+    weights, ones, others = np.empty(1024, np.float32), np.empty(1024, np.int32), np.empty(1024, np.int32)
     end = 0
     for i in range(len(core)):
         if core[i] > high:
@@ -118,10 +120,13 @@ def reachability_edges(indptr, indices, data, core, parent, low, high):
             weight = max(data[e], core[i], core[j])
             if low < weight <= high and root(parent, j) != a:
                 if end == len(weights):
-                    weights, ends = np.append(weights, np.empty_like(weights)), np.concatenate((ends, np.empty_like(ends)))
-                weights[end], ends[end, 0], ends[end, 1] = weight, i, j
+                    weights, ones, others = doubled(weights), doubled(ones), doubled(others)
+                weights[end], ones[end], others[end] = weight, i, j
                 end += 1
-    return weights[:end].copy(), ends[:end].copy()
+    ends = np.empty((end, 2), np.int32)
+    for p in range(end):
+        ends[p, 0], ends[p, 1] = ones[p], others[p]
+    return weights[:end].copy(), ends
 
 
 @no_type_check

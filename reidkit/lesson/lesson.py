@@ -102,7 +102,7 @@ class Lesson:
         asked = self.questions[key]
         came: Answer = outcome if isinstance(outcome, str) else float(outcome)
         answer = self._answer(asked)
-        show_html(*reveal_html(asked, answer, came, tell))
+        show_html(*reveal_html(asked, answer, came, tell, asked=not headless()))
         if answer is not None:
             self.progress.put(self.entry.number, f"predict:{key}", outcome=came, profile=self.profile, seed=self.seed)
 

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -47,7 +48,7 @@ def write_notebooks(sources: Sequence[Path]) -> None:
     """Write each notebook beside its source."""
     for source in sources:
         text = notebook_text(source.read_text(encoding="utf-8"))
-        write_atomically(source.with_suffix(".ipynb"), lambda partial, text=text: partial.write_text(text, encoding="utf-8"))
+        write_atomically(source.with_suffix(".ipynb"), partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def main(arguments: Sequence[str]) -> int:

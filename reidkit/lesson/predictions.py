@@ -91,8 +91,11 @@ def question_html(question: Question) -> str:
     return panel("Predict.", inline(question.text) + f" <em>{escape(_offer(question))}</em>")
 
 
-def reveal_html(question: Question, answer: Answer | None, outcome: Answer, tell: str) -> tuple[str, str]:
+def reveal_html(question: Question, answer: Answer | None, outcome: Answer, tell: str, *, asked: bool = True) -> tuple[str, str]:
     """(HTML, plain text) that sets what was predicted beside what came out.
+
+    Args:
+        asked: whether somebody was there to answer; if so, a missing prediction can still be made.
 
     Raises:
         LessonError: when the outcome is none of the choices (a number may leave the range that was offered).
@@ -103,15 +106,16 @@ def reveal_html(question: Question, answer: Answer | None, outcome: Answer, tell
             rule=f"The outcome is one of {shown(question.choices)}." if question.choices else "The outcome is a number.",
             action="Map the result to one of the choices in the cell that reveals it.",
         )
-    title, remark, colour = _compare(question, answer, outcome)
+    title, remark, colour = _compare(question, answer, outcome, asked)
     body = f"{inline(remark)} {inline(tell)}"
     return panel(title, body, colour), f"{title} {remark} {tell}".strip()
 
 
-def _compare(question: Question, answer: Answer | None, outcome: Answer) -> tuple[str, str, str]:
+def _compare(question: Question, answer: Answer | None, outcome: Answer, asked: bool) -> tuple[str, str, str]:
     came = f"It came out as: {question.say(outcome)}."
     if answer is None:
-        return "No prediction.", f"{came} (Answer the question above and run this cell again to compare.)", BLUE
+        again = " (Answer the question above and run this cell again to compare.)" if asked else ""
+        return "No prediction.", came + again, BLUE
     said = f"You predicted: {question.say(answer)}. {came}"
     if isinstance(answer, str) or isinstance(outcome, str) or question.between is None:
         right = answer == outcome

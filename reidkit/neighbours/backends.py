@@ -14,6 +14,8 @@ from reidkit.neighbours.candidates import Candidates, rounding_margin
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from reidkit.neighbours.processes import Processes
+
 Found = tuple[Candidates, Candidates | None]
 GPU_ROWS, GPU_COLUMNS = 8192, 65536
 
@@ -36,11 +38,14 @@ def available(backend: str) -> str:
     return backend
 
 
-def torch_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int) -> Found:
-    """Tiles of products on the CPU."""
+def torch_cpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int, processes: Processes | None = None) -> Found:
+    """Tiles of products on the CPU; several processes share them."""
     from reidkit.neighbours.tiles import candidates_from_tiles
 
-    return candidates_from_tiles(queries, database, m, m_far)
+    if processes is None:
+        return candidates_from_tiles(queries, database, m, m_far)
+    near, far = candidates_from_tiles(queries, database, m, m_far, share=(processes.rank, processes.count))
+    return processes.merged(near), None if far is None else processes.merged(far)
 
 
 def torch_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int, device: str = "cuda") -> Found:
@@ -106,7 +111,7 @@ def faiss_gpu(queries: np.ndarray, database: np.ndarray | None, m: int, m_far: i
     return faiss_cpu(queries, database, m, m_far, gpu=True)
 
 
-CANDIDATES: dict[str, Callable[[np.ndarray, np.ndarray | None, int, int], Found]] = {
+CANDIDATES: dict[str, Callable[..., Found]] = {
     "torch": torch_cpu,
     "torch-gpu": torch_gpu,
     "faiss": faiss_cpu,

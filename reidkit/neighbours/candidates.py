@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reidkit.neighbours.rows import on_grid
-from reidkit.threads import in_threads, row_ranges
+from reidkit.threads import for_each, in_threads, row_ranges
 
 SPARE, SPARE_FAR = 34, 24
 EXACT_ROWS, EXACT_COLUMNS = 64, 4096
@@ -29,7 +29,7 @@ class Candidates:
     margin: np.ndarray
     relative: float
 
-    def floats(self, rows: slice) -> np.ndarray:
+    def floats(self, rows: slice | np.ndarray) -> np.ndarray:
         """float32 values of some rows."""
         values = self.values[rows]
         return values if values.dtype == np.float32 else (values.astype(np.int32) << 16).view(np.float32)
@@ -59,7 +59,8 @@ def rounding_margin(
 
     With residuals of norm e: Cauchy-Schwarz gives e_i |y| + |x| e_j + e_i e_j; a float32 sum of D terms adds D 2^-24 |x| |y|.
     """
-    norm, largest = _norms(queries), float(_norms(database).max())
+    norm = _norms(queries)
+    largest = float((norm if database is queries else _norms(database)).max())
     margin = norm * largest * queries.shape[1] * 2.0**-23
     if lost is not None and other_lost is not None:
         worst = float(other_lost.max())
@@ -68,7 +69,12 @@ def rounding_margin(
 
 
 def prove(
-    queries: np.ndarray, database: np.ndarray | None, k: int, near: Candidates, far: Candidates | None = None
+    queries: np.ndarray,
+    database: np.ndarray | None,
+    k: int,
+    near: Candidates,
+    far: Candidates | None = None,
+    rows: tuple[int, int] | None = None,
 ) -> Neighbours:
     """Rank the candidates exactly; where something left out could belong to the answer, look at everything.
 
@@ -78,36 +84,42 @@ def prove(
         k: how many, at most G.
         near: at least k candidates for each query (k - 1 without a database), where there are so many.
         far: candidates for the farthest row, similarities with the sign turned.
+        rows: (start, stop) of the queries to answer; None for all.
     """
-    similarity, index, redone = _ranked(queries, database, k, near, 1.0)
+    rows = (0, len(queries)) if rows is None else rows
+    similarity, index, redone = _ranked(queries, database, k, near, 1.0, rows)
     if far is None:
         return Neighbours(similarity, index, redone=redone)
-    _, farthest, more = _ranked(queries, database, 1, far, -1.0)
+    _, farthest, more = _ranked(queries, database, 1, far, -1.0, rows)
     return Neighbours(similarity, index, farthest[:, 0], redone + more)
 
 
 def _ranked(
-    queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates, sign: float
+    queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates, sign: float, rows: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Similarity (Q, k), index (Q, k) and how many rows had no proof; only the nearest have themselves in front."""
+    """Similarity, index (rows, k) and how many rows had no proof; only the nearest have themselves in front."""
     from reidkit.neighbours.kernels import rank_exactly
 
-    own, other = database is None and sign > 0, queries if database is None else database
-    similarity, index = np.zeros((len(queries), k)), np.zeros((len(queries), k), np.int32)
-    proven, empty = np.zeros(len(queries), bool), found.places.shape[1] == 0
+    own, other, (first, last) = database is None and sign > 0, queries if database is None else database, rows
+    similarity, index = np.zeros((last - first, k)), np.zeros((last - first, k), np.int32)
+    proven, empty = np.zeros(last - first, bool), found.places.shape[1] == 0
+
+    whole = database is None and last - first == len(other)
+    order = _by_likeness(found.places) if whole and not empty else np.arange(first, last, dtype=np.int32)
 
     def work(piece: tuple[int, int]) -> None:
-        values, places = found.floats(slice(*piece)), found.places[slice(*piece)]
-        margin = found.margin[slice(*piece)] + found.relative * np.abs(values[:, 0])
-        rank_exactly(queries, other, piece[0], own, sign, values, places, margin, similarity, index, proven)
+        some = order[slice(*piece)]
+        values = found.floats(some)
+        margin = found.margin[some] + found.relative * np.abs(values[:, 0])
+        rank_exactly(queries, other, some, first, own, sign, values, found.places[some], margin, similarity, index, proven)
 
     if not empty:
-        in_threads(work, row_ranges(len(queries), 1024))
+        for_each(work, row_ranges(last - first, 1024))
     if found.places.shape[1] == len(other) - (database is None):
-        proven |= (found.places >= 0).all(axis=1)
-    again = np.flatnonzero(~proven) if not empty else np.arange(len(queries))
+        proven |= (found.places[first:last] >= 0).all(axis=1)
+    again = np.flatnonzero(~proven) if not empty else np.arange(last - first)
     if len(again):
-        similarity[again], index[again] = exact_rows(queries, database, again, k, sign)
+        similarity[again], index[again] = exact_rows(queries, database, first + again, k, sign)
     return similarity, index, len(again)
 
 
@@ -140,8 +152,19 @@ def _exact(
 
 
 def _norms(rows: np.ndarray) -> np.ndarray:
-    """float64 (N,) L2 norms, block by block."""
-    parts = [
-        np.sqrt(np.einsum("nd,nd->n", p, p, dtype=np.float64)) for p in (rows[s : s + 4096] for s in range(0, len(rows), 4096))
-    ]
-    return np.concatenate(parts)
+    """float64 (N,) L2 norms, rounded up, block by block."""
+    parts = [np.einsum("nd,nd->n", part, part) for part in (rows[s : s + 512] for s in range(0, len(rows), 512))]
+    return np.sqrt(np.concatenate(parts).astype(np.float64) * (1.0 + rows.shape[1] * 2.0**-23))
+
+
+def _by_likeness(places: np.ndarray) -> np.ndarray:
+    """int32 order of rows in which those with common candidates follow each other, so that features stay in the cache."""
+    from scipy import sparse
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    few = np.ascontiguousarray(places[:, :4])
+    if few.min() < 0:
+        return np.arange(len(places), dtype=np.int32)
+    starts = np.arange(len(few) + 1, dtype=np.int32) * few.shape[1]
+    graph = sparse.csr_array((np.ones(few.size, np.int8), few.ravel(), starts), shape=(len(few), len(few)))
+    return reverse_cuthill_mckee(graph).astype(np.int32)

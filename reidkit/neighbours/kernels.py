@@ -88,27 +88,29 @@ def dot(x, y):
 
 @no_type_check
 @njit(cache=True, nogil=True)
-def rank_exactly(queries, database, start, own, sign, values, places, margin, similarity, index, proven):
-    """Rank the candidates of consecutive rows by float64 similarity on the grid, ties by index; say which rows are proven.
+def rank_exactly(queries, database, rows, first_row, own, sign, values, places, margin, similarity, index, proven):
+    """Rank the candidates of some rows by float64 similarity on the grid, ties by index; say which rows are proven.
 
     Args:
         queries, database: float32 (Q, D), (G, D).
-        start: the first query; ``len(values)`` of them are ranked.
+        rows: int32 (n,), the queries to rank.
+        first_row: the query whose answer is the first of the results.
         own: whether query i is row i of the database and stands first in its own list.
         sign: 1.0 for the nearest, -1.0 for the farthest (similarities and `values` then have the opposite sign).
-        values, places: float32 and int32 (rows, m), approximate similarities, descending, and their rows; -1 is empty.
-        margin: float64 (rows,), how far an approximate similarity can be from the true one.
-        similarity, index, proven: float64 (Q, k), int32 (Q, k), bool (Q,); written in place.
+        values, places: float32 and int32 (n, m), approximate similarities, descending, and their rows; -1 is empty.
+        margin: float64 (n,), how far an approximate similarity can be from the true one.
+        similarity, index, proven: float64 (Q', k), int32 (Q', k), bool (Q',); written in place.
     """
     m = values.shape[1]
     first = 1 if own else 0
     wanted = index.shape[1] - first
-    for r in range(len(values)):
-        i = start + r
+    for r in range(len(rows)):
+        i = rows[r]
+        to = i - first_row
         if own:
-            similarity[i, 0] = on_grid(dot(queries[i], database[i]))
-            index[i, 0] = i
-        best, where = similarity[i, first:], index[i, first:]
+            similarity[to, 0] = on_grid(dot(queries[i], database[i]))
+            index[to, 0] = i
+        best, where = similarity[to, first:], index[to, first:]
         found = 0
         hopeless = values[r, wanted - 1] - 2.0 * margin[r] if wanted > 0 else np.inf
         for c in range(m):
@@ -126,7 +128,7 @@ def rank_exactly(queries, database, start, own, sign, values, places, margin, si
                 best[at] = exact
                 where[at] = place
             found += 1
-        proven[i] = wanted == 0 or (found >= wanted and best[wanted - 1] > values[r, m - 1] + margin[r])
+        proven[to] = wanted == 0 or (found >= wanted and best[wanted - 1] > values[r, m - 1] + margin[r])
 
 
 @no_type_check
@@ -134,3 +136,13 @@ def rank_exactly(queries, database, start, own, sign, values, places, margin, si
 def on_grid(value):
     """A float64 similarity rounded to a multiple of 2**-40, halves to even (see `rows.on_grid`)."""
     return np.rint(value * GRID) / GRID
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def doubled(array):
+    """A one-dimensional array of twice the length that begins with `array`."""
+    result = np.empty(2 * len(array), array.dtype)
+    for i in range(len(array)):
+        result[i] = array[i]
+    return result

@@ -13,6 +13,7 @@ from reidkit.neighbours.rows import checked_rows, on_grid
 
 if TYPE_CHECKING:
     from reidkit.neighbours.candidates import Neighbours
+    from reidkit.neighbours.processes import Processes
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def nearest(queries: ArrayLike, database: ArrayLike, k: int, *, backend: str = "
     return found.similarity.astype(np.float32), found.index.astype(np.int64)
 
 
-def neighbour_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend: str = "auto") -> Neighbours:
+def neighbour_lists(
+    rows: np.ndarray, k: int, *, farthest: bool = False, backend: str = "auto", processes: Processes | None = None
+) -> Neighbours:
     """The k nearest rows of each row in its own set: itself first, then by similarity, ties by index.
 
     Args:
@@ -56,11 +59,14 @@ def neighbour_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend
         k: 1..N, the row itself counted.
         farthest: also find the most dissimilar row of each.
         backend: as in `nearest`.
+        processes: share the work with these processes, all of which call this with the same rows; on the CPU, by torch.
     """
-    return search(rows, None, k, farthest=farthest, backend=backend)
+    return search(rows, None, k, farthest=farthest, backend=backend, processes=processes)
 
 
-def euclidean_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend: str = "auto") -> Neighbours:
+def euclidean_lists(
+    rows: np.ndarray, k: int, *, farthest: bool = False, backend: str = "auto", processes: Processes | None = None
+) -> Neighbours:
     """`neighbour_lists` by Euclidean distance, for rows of any length.
 
     The nearest row y of x has the largest x.y - |y|^2 / 2: an inner product once x gets two ones more, and y that term
@@ -74,7 +80,8 @@ def euclidean_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend
     ones = np.ones((len(rows), 2), np.float32)
     scaled = rows / scale
     database = np.concatenate([scaled, -np.stack([high, low], axis=1)], axis=1)
-    found = search(np.concatenate([scaled, ones], axis=1), database, k, farthest=farthest, backend=backend)
+    asked = np.concatenate([scaled, ones], axis=1)
+    found = search(asked, database, k, farthest=farthest, backend=backend, processes=processes)
     mine = found.index == np.arange(len(rows), dtype=np.int32)[:, None]
     mine[~mine.any(axis=1), -1] = True
     index = np.concatenate([np.arange(len(rows), dtype=np.int32)[:, None], found.index[~mine].reshape(len(rows), k - 1)], axis=1)
@@ -83,7 +90,13 @@ def euclidean_lists(rows: np.ndarray, k: int, *, farthest: bool = False, backend
 
 
 def search(
-    queries: np.ndarray, database: np.ndarray | None, k: int, *, farthest: bool = False, backend: str = "auto"
+    queries: np.ndarray,
+    database: np.ndarray | None,
+    k: int,
+    *,
+    farthest: bool = False,
+    backend: str = "auto",
+    processes: Processes | None = None,
 ) -> Neighbours:
     """What `nearest` and `neighbour_lists` do, on checked rows; ``database=None`` is the queries themselves."""
     from reidkit.neighbours import backends
@@ -102,7 +115,11 @@ def search(
         return brute_force(queries, database, k)
     others = size - (database is None)
     m, m_far = min(k + SPARE, others), min(SPARE_FAR, others) if farthest else 0
-    result = prove(queries, database, k, *backends.CANDIDATES[chosen](queries, database, m, m_far))
+    if processes is None or processes.count == 1:
+        result = prove(queries, database, k, *backends.CANDIDATES[chosen](queries, database, m, m_far))
+    else:
+        near, far = backends.torch_cpu(queries, database, m, m_far, processes)
+        result = processes.gathered(prove(queries, database, k, near, far, processes.rows(len(queries))))
     if result.redone:
         logger.info("neighbours: %d of %d rows had no proof and were searched in full", result.redone, len(queries))
     return result

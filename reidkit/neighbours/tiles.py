@@ -14,11 +14,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from reidkit.neighbours.candidates import Candidates, rounding_margin
-from reidkit.threads import for_each, in_threads
+from reidkit.threads import for_each, on_one_core
 
 logger = logging.getLogger(__name__)
 
 SMALL, MANY_TILES = 5000, 4000
+TRIAL = 512 * 512 * 1024
 Product = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -67,7 +68,13 @@ def ordered_bits(bits: np.ndarray) -> np.ndarray:
 
 
 def candidates_from_tiles(
-    queries: np.ndarray, database: np.ndarray | None, m: int, m_far: int = 0, *, engine: str | None = None
+    queries: np.ndarray,
+    database: np.ndarray | None,
+    m: int,
+    m_far: int = 0,
+    *,
+    engine: str | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[Candidates, Candidates | None]:
     """The m most and the `m_far` least similar rows by an approximate product, and how far off it can be.
 
@@ -76,6 +83,7 @@ def candidates_from_tiles(
         database: float32 (G, D); None stands for the queries themselves, of which each leaves itself out.
         m, m_far: candidates to keep, at most G (G - 1 without a database).
         engine: one of `ENGINES`; None takes the fastest on this machine.
+        share: (rank, count): every count-th tile from the rank-th on, when several processes divide them.
 
     Returns:
         The nearest, and the farthest (with the sign of their similarities turned) or None when ``m_far`` is 0.
@@ -104,7 +112,7 @@ def candidates_from_tiles(
                 if turned is not None:
                     far.meet(turned, i * left.length, j * right.length, by_columns=by_columns)
 
-    tiles = _order(len(left), len(right), symmetric)
+    tiles = _order(len(left), len(right), symmetric)[share[0] :: share[1]]
     for_each(work, tqdm(tiles, "neighbours", unit="tile", disable=None if len(tiles) > MANY_TILES else True, leave=False))
     margin = rounding_margin(queries, other, left.lost, right.lost)
     return near.found(margin), far.found(margin) if m_far else None
@@ -115,15 +123,26 @@ def choose_engine(queries: int, database: int) -> str:
     return "float32" if queries * database < SMALL**2 else fastest(min(queries, database) >= SMALL)
 
 
-@lru_cache(maxsize=2)
 def fastest(rounded: bool) -> str:
-    """The fastest engine on this machine by a short trial; `rounded` allows bf16. Said in the log."""
+    """The fastest engine on this machine; `rounded` allows bf16."""
+    seconds = {name: s for name, s in trial().items() if rounded or ENGINES[name][0] == torch.float32}
+    return min(seconds, key=lambda name: seconds[name])
+
+
+@lru_cache(maxsize=1)
+def trial() -> dict[str, float]:
+    """Engine -> processor seconds of one product of `TRIAL` multiplications, measured once and said in the log.
+
+    An engine that is not there, or that says float32 and is not, is left out.
+    """
+    return on_one_core(_trial)
+
+
+def _trial() -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(512, 1024, generator=generator), torch.randn(512, 1024, generator=generator)
     wanted, seconds = a.double() @ b.double().T, {}
     for name, (dtype, product) in ENGINES.items():
-        if dtype != torch.float32 and not rounded:
-            continue
         try:
             x, y = a.to(dtype), b.to(dtype)
             off = float((product(x, y).double() - wanted).abs().max())
@@ -132,16 +151,15 @@ def fastest(rounded: bool) -> str:
         if dtype == torch.float32 and off > 1e-3:
             logger.info("neighbours: %s is not float32 on this machine (error %.1g), left out", name, off)
             continue
-        seconds[name] = min(_seconds(product, x, y) for _ in range(3))
-    choice = min(seconds, key=lambda name: seconds[name])
-    logger.info("neighbours: %s (%s)", choice, ", ".join(f"{name} {1e3 * s:.1f} ms" for name, s in seconds.items()))
-    return choice
+        seconds[name] = min(_seconds(product, x, y) for _ in range(5))
+    logger.info("neighbours: engines %s", ", ".join(f"{name} {1e3 * s:.1f} ms" for name, s in seconds.items()))
+    return seconds
 
 
 def _seconds(product: Product, a: Tensor, b: Tensor) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     product(a, b)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 class Blocks:
@@ -155,24 +173,28 @@ class Blocks:
     def __init__(self, rows: np.ndarray, dtype: torch.dtype) -> None:
         self.rows, self.length = rows, 512 if rows.shape[1] >= 1024 else 1024
         self.lost: np.ndarray | None = None
-        self.rounded: list[Tensor] = []
+        self.rounded: Tensor | None = None
         if dtype != torch.float32:
-            parts = in_threads(self._round, range(len(self)))
-            self.rounded, self.lost = [part[0] for part in parts], np.concatenate([part[1] for part in parts])
+            self.rounded, self.lost = torch.empty(rows.shape, dtype=dtype), np.empty(len(rows))
+            for_each(self._round, range(len(self)))
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.length)
 
     def __getitem__(self, i: int) -> Tensor:
-        return self.rounded[i] if self.rounded else self._read(i)
+        return self._read(i) if self.rounded is None else self.rounded[self._place(i)]
+
+    def _place(self, i: int) -> slice:
+        return slice(i * self.length, (i + 1) * self.length)
 
     def _read(self, i: int) -> Tensor:
-        return torch.from_numpy(np.require(self.rows[i * self.length : (i + 1) * self.length], requirements="W"))
+        return torch.from_numpy(np.require(self.rows[self._place(i)], requirements="W"))
 
-    def _round(self, i: int) -> tuple[Tensor, np.ndarray]:
+    def _round(self, i: int) -> None:
+        assert self.rounded is not None and self.lost is not None
         part = self._read(i)
-        rounded = part.bfloat16()
-        return rounded, (part - rounded.float()).norm(dim=1).numpy().astype(np.float64)
+        rounded = self.rounded[self._place(i)].copy_(part)
+        self.lost[self._place(i)] = (part - rounded).norm(dim=1).numpy()
 
 
 def _order(rows: int, columns: int, symmetric: bool) -> list[tuple[int, int]]:

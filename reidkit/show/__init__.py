@@ -11,6 +11,7 @@ from reidkit.show.galleries import cluster_gallery, ranking_gallery
 from reidkit.show.lost_identities import LostIdentities
 from reidkit.show.picture import Picture
 from reidkit.show.query_explorer import QueryExplorer
+from reidkit.show.records_browser import RecordsBrowser
 from reidkit.show.run_history import RunHistory
 from reidkit.show.widget import View, headless
 
@@ -24,6 +25,7 @@ __all__ = [
     "LostIdentities",
     "Picture",
     "QueryExplorer",
+    "RecordsBrowser",
     "RunHistory",
     "View",
     "camera_histogram",

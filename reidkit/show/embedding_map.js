@@ -73,7 +73,7 @@ function render({ model, el }) {
     return () => root.remove();
   }
   const shader = program(gl), buffers = {}, place = (name) => gl.getUniformLocation(shader, name);
-  let xy = new Float32Array(), marks = new Float32Array(), codes = {}, sheet = null, sheetPlace = new Int32Array();
+  let rows = new Int32Array(), xy = new Float32Array(), marks = new Float32Array(), codes = {}, sheet = null, sheetPlace = new Int32Array();
   let view = [0, 0, 0.95], path = null, drag = null, hover = -1, lasso = false, dirty = true, alive = true;
   const feed = (name, data, size) => {
     buffers[name] = buffers[name] || gl.createBuffer();
@@ -96,10 +96,8 @@ function render({ model, el }) {
     }
     return best;
   };
-  const words = (i) => [`image ${i < 0 ? "" : copyRow(i)}`, ...Object.entries(codes).map(([name, code]) =>
+  const words = (i) => [`image ${rows[i]}`, ...Object.entries(codes).map(([name, code]) =>
     `${name} ${code[i] < 0 ? (name === "cluster" ? "none" : "unknown") : model.get("names")[name][code[i]]}`)].join(" · ");
-  let rows = new Int32Array();
-  const copyRow = (i) => rows[i];
   const points = () => {
     xy = new Float32Array(copy(model.get("xy")).buffer);
     rows = new Int32Array(copy(model.get("rows")).buffer);
@@ -217,8 +215,8 @@ function render({ model, el }) {
   };
   const pick = (i) => {
     if (i < 0) return;
-    live.textContent = words(i);
     select([i]);
+    live.textContent = words(i);
   };
   const mode = (on) => {
     lasso = on;

@@ -46,12 +46,12 @@ class EpsExplorer(View):
         self.cameras, self.identities, self.table = cameras, identities, table
         self.top = round(float(np.floor(self.every.limit * 100 - (not self.every.inclusive)) / 100), 2)
         self.eps, self.gallery = min(eps, self.top), "largest"
+        self.faults = faults_of(self.clusters())
         self.curve = self.every.curve(np.round(np.arange(1, round(self.top * 100) + 1) / 100, 2))
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         slider = ipywidgets.FloatSlider(self.eps, min=0.01, max=self.top, step=0.01, description="eps", continuous_update=False)
-        faults = choice(self.gallery, faults_of(self.clusters()), "clusters")
-        return {"eps": slider} | ({"gallery": faults} if self.table is not None else {})
+        return {"eps": slider} | ({"gallery": choice(self.gallery, self.faults, "clusters")} if self.table is not None else {})
 
     @property
     def labels(self) -> np.ndarray:

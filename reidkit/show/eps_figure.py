@@ -8,7 +8,7 @@ import pandas as pd
 from reidkit.diagnose.inputs import Labelling
 from reidkit.records import ImageTable
 from reidkit.show.galleries import draw_clusters
-from reidkit.show.palette import BLUE, GREY, ORANGE
+from reidkit.show.palette import BLUE, ORANGE
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.stack import stacked
 
@@ -30,7 +30,7 @@ def eps_figure(
     left.axvline(eps, color="black", lw=1, ls=":")
     left.legend(handles=[*left.get_lines()[:1], *other.get_lines()], fontsize=7, loc="upper left")
     sizes = np.sort(np.bincount(labelling.label[labelling.inlier]))[::-1]
-    right.bar(np.arange(1, len(sizes) + 1), sizes, width=1.0, color=BLUE, edgecolor=GREY, lw=0.2 if len(sizes) < 200 else 0)
+    right.stairs(sizes, np.arange(len(sizes) + 1) + 0.5, fill=True, color=BLUE)  # one shape: a thousand bars take a second
     right.set(xlabel="cluster, the largest first", ylabel="images")
     right.set_title(f"sizes at eps {eps:.2f}", fontsize=9)
     words = f"Number of clusters and outliers over eps, {eps:.2f} marked, and the sizes of the clusters there."

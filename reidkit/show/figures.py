@@ -13,6 +13,7 @@ from reidkit.errors import ReidkitError, nearest_name
 from reidkit.records import ImageTable, Records
 from reidkit.show.palette import BLUE, ORANGE, style
 from reidkit.show.picture import Picture, new_figure
+from reidkit.show.privacy import hidden_note
 from reidkit.show.thumbnails import thumbnails
 from reidkit.show.tiles import Tile, draw_tiles
 
@@ -39,7 +40,9 @@ def contact_sheet(
     figure = draw_tiles(thumbnails(table, index, height=80), cut)
     people = f" of {len(set(table.identity[index]))} identities" if isinstance(table, Records) else ""
     cameras = len(set(table.camera[index]))
-    return Picture(figure, f"Contact sheet of {len(index)} pictures{people} from {cameras} cameras of {table.name!r}.")
+    return Picture(
+        figure, f"Contact sheet of {len(index)} pictures{people} from {cameras} cameras of {table.name!r}." + hidden_note(table)
+    )
 
 
 def cmc_curve(curves: Mapping[str, object], *, max_rank: int = 20) -> Picture:

@@ -10,6 +10,7 @@ from reidkit.diagnose.faults import members, sort_clusters
 from reidkit.diagnose.inputs import Labelling
 from reidkit.records import ImageTable
 from reidkit.show.picture import Picture
+from reidkit.show.privacy import hidden_note
 from reidkit.show.thumbnails import MOST, thumbnails
 from reidkit.show.tiles import Tile, draw_tiles
 
@@ -27,7 +28,7 @@ def ranking_gallery(query: ImageTable, row: int, gallery: ImageTable, ranking: p
         rank = f"#{hit.rank}" if hit.rank else "out"
         tiles.append(Tile(place, str(hit.mark), f"{rank} c{names[int(hit.camera)]}\n{hit.distance:.3g}"))
     alt = f"A query picture and its {len(ranking)} nearest gallery pictures with rank, camera and distance: "
-    return Picture(draw_tiles(np.concatenate(sheet), [tiles]), alt + ", ".join(ranking["mark"]) + ".")
+    return Picture(draw_tiles(np.concatenate(sheet), [tiles]), alt + ", ".join(ranking["mark"]) + "." + hidden_note(gallery))
 
 
 def cluster_gallery(diagnosis: Diagnosis, table: ImageTable, *, fault: str = "largest", **options: int) -> Picture:
@@ -71,7 +72,28 @@ def draw_clusters(
         tiles.append([Tile(start + i, str(mark), f"c{c}") for i, (mark, c) in enumerate(zip(shown["mark"], cameras))])
         titles.append(cluster_title(cluster._asdict()))
     figure = draw_tiles(thumbnails(table, images, height=height), tiles, titles=titles)
-    return Picture(figure, f"Pictures of {len(titles)} clusters{', ' * bool(words)}{words}. " + "; ".join(titles) + ".")
+    return Picture(
+        figure, f"Pictures of {len(titles)} clusters{', ' * bool(words)}{words}. " + "; ".join(titles) + "." + hidden_note(table)
+    )
+
+
+def draw_people(diagnosis: Diagnosis, people: pd.DataFrame, table: ImageTable, *, across: int = 12, height: int = 64) -> Picture:
+    """One row an identity of `people` (rows of `Diagnosis.identities`, perhaps with a `cause`): where each image of it is."""
+    labelling, own = diagnosis.labelling, diagnosis.images["status"].to_numpy() == "right"
+    images: list[int] = []
+    tiles: list[list[Tile]] = []
+    titles: list[str] = []
+    for person in people.to_dict("records"):
+        assert labelling.identity is not None
+        rows = np.flatnonzero(labelling.identity == labelling.identity_names.index(person["identity"]))[:across]
+        marks = ["kept" if own[row] else "outlier" if labelling.label[row] < 0 else "taken" for row in rows]
+        cameras = [table.camera_names[int(c)] for c in table.camera[rows]]
+        tiles.append([Tile(len(images) + i, mark, f"c{c}") for i, (mark, c) in enumerate(zip(marks, cameras))])
+        images += rows.tolist()
+        title = f"identity {person['identity']}: {person['images']} images, {person['inliers']} in clusters, {person['status']}"
+        titles.append(title + (f", {person['cause']}" if isinstance(person.get("cause"), str) else ""))
+    figure = draw_tiles(thumbnails(table, images[:MOST], height=height), tiles, titles=titles)
+    return Picture(figure, ("; ".join(titles) or "No such identity") + "." + hidden_note(table))
 
 
 def cluster_title(cluster: dict[str, object]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
+from reidkit.diagnose.genealogy import EVENTS, fate_table
 from reidkit.records import ImageTable
 from reidkit.show.figures import plot_epochs
 from reidkit.show.galleries import cluster_gallery
@@ -53,8 +55,8 @@ def history_figure(
     return Picture(stacked(figure, gallery.figure), f"{words} Below, clusters of epoch {epoch}: {gallery.alt}")
 
 
-def history_sentence(epochs: pd.DataFrame, epoch: int) -> str:
-    """One epoch in one sentence."""
+def history_sentence(epochs: pd.DataFrame, epoch: int, labels: np.ndarray) -> str:
+    """One epoch of `labels` (E, N) in one sentence, with what becomes of its clusters in the next one."""
     row = epochs.iloc[epoch]
     parts = [f"{int(row['clusters'])} clusters and {int(row['outliers'])} outliers"]
     if "f1" in epochs:
@@ -63,4 +65,7 @@ def history_sentence(epochs: pd.DataFrame, epoch: int) -> str:
     parts.append(information + (f", truth {row['camera_floor']:.2f})" if "camera_floor" in epochs else ")"))
     if "mean_ap" in epochs and not math.isnan(row["mean_ap"]):
         parts.append(f"mAP {row['mean_ap']:.1%}")
+    fates = fate_table(labels[epoch : epoch + 2])["event"].value_counts() if epoch + 1 < len(labels) else {}
+    if len(fates):
+        parts.append("next its clusters: " + ", ".join(f"{event} {fates[event]}" for event in EVENTS if event in fates))
     return f"Epoch {epoch} of 0 to {len(epochs) - 1}: " + "; ".join(parts) + "."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipywidgets
-import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
@@ -11,9 +10,8 @@ from reidkit.diagnose.identities import LOST, STATUS
 from reidkit.errors import DiagnosisError
 from reidkit.records import ImageTable
 from reidkit.show.controls import choice, slider
+from reidkit.show.galleries import draw_people
 from reidkit.show.picture import Picture
-from reidkit.show.thumbnails import thumbnails
-from reidkit.show.tiles import Tile, draw_tiles
 from reidkit.show.widget import View
 
 WANTED = {"lost": LOST} | {status: (status,) for status in STATUS}
@@ -47,31 +45,18 @@ class LostIdentities(View):
     def _people(self, wanted: tuple[str, ...]) -> pd.DataFrame:
         people = self.diagnosis.identities
         found = people[people["status"].isin(wanted)]
-        return (
-            found
-            if self.causes is None
-            else found.merge(self.causes.drop(columns=["images", "status"]), on="identity", how="left")
-        )
+        if self.causes is None:
+            return found
+        return found.merge(self.causes.drop(columns=["images", "status"]), on="identity", how="left")
 
     def data(self) -> pd.DataFrame:
         return self._people(WANTED[self.status]).reset_index(drop=True)
 
     def static(self) -> Picture:
-        images: list[int] = []
-        tiles: list[list[Tile]] = []
-        titles: list[str] = []
-        kept, labelling = self.diagnosis.images["status"].to_numpy() == "right", self.diagnosis.labelling
-        for person in self.data().iloc[(self.page - 1) * self.rows : self.page * self.rows].to_dict("records"):
-            rows = np.flatnonzero(labelling.identity == labelling.identity_names.index(person["identity"]))[: self.across]
-            cameras = [self.table.camera_names[int(c)] for c in self.table.camera[rows]]
-            marks = ["kept" if kept[r] else "outlier" if labelling.label[r] < 0 else "taken" for r in rows]
-            tiles.append([Tile(len(images) + i, mark, f"c{c}") for i, (mark, c) in enumerate(zip(marks, cameras))])
-            images += rows.tolist()
-            words = (
-                f"identity {person['identity']}: {person['images']} images, {person['inliers']} in clusters, {person['status']}"
-            )
-            titles.append(words + (f", {person['cause']}" if isinstance(person.get("cause"), str) else ""))
-        return Picture(draw_tiles(thumbnails(self.table, images), tiles, titles=titles), "; ".join(titles) or "No such identity.")
+        people = self.data()
+        page = min(self.page, max(1, -(-len(people) // self.rows)))
+        people = people.iloc[(page - 1) * self.rows : page * self.rows]
+        return draw_people(self.diagnosis, people, self.table, across=self.across)
 
     def describe(self) -> str:
         people, found = self.diagnosis.identities, self.data()

@@ -31,7 +31,7 @@ class MapWidget(anywidget.AnyWidget):
     sprite = traitlets.Bytes(b"").tag(sync=True)
     places = traitlets.Bytes(b"").tag(sync=True)
     tile = traitlets.List([32, 64, 1]).tag(sync=True)
-    selected = traitlets.Bytes(b"").tag(sync=True)
+    selected = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, widget: bytes(value or b""))  # a memoryview arrives
     low, high = traitlets.List([0.0, 0.0]).tag(sync=True), traitlets.List([1.0, 1.0]).tag(sync=True)
     labels = traitlets.List(["", ""]).tag(sync=True)
     size = traitlets.Float(5.0).tag(sync=True)

@@ -66,8 +66,7 @@ class QueryExplorer(View):
 
     def data(self) -> pd.DataFrame:
         whole = self.ranking()
-        kept = whole if self.removed == "shown" else whole[whole["rank"] > 0]
-        return kept.head(self.top).reset_index(drop=True)
+        return whole[(whole["rank"] > 0) | (self.removed == "shown")].head(self.top).reset_index(drop=True)
 
     def static(self) -> Picture:
         return ranking_gallery(self.query, self.row, self.gallery, self.data())

@@ -74,4 +74,4 @@ class RunHistory(View):
         return history_figure(self.epochs, self.epoch, self.diagnosis(), self.table, self.gallery)
 
     def describe(self) -> str:
-        return history_sentence(self.epochs, self.epoch)
+        return history_sentence(self.epochs, self.epoch, self.labels)

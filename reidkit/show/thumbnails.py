@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from reidkit.errors import ReidkitError
 from reidkit.images.decode import decode
 from reidkit.records import ImageTable
+from reidkit.show.privacy import shows_pictures
 
 MOST = 400
 TALL = 0.75
@@ -21,6 +22,8 @@ def thumbnails(
     table: ImageTable, rows: Sequence[int] | np.ndarray, *, height: int = 64, width: int | None = None
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """The pictures of some rows, shrunk or widened to fit (height, width); what is left over is white.
+
+    Photographs are left blank unless they were asked for (see `privacy`).
 
     Args:
         table: with pixels in memory, or paths.
@@ -36,6 +39,8 @@ def thumbnails(
         raise ReidkitError(
             f"{len(index)} thumbnails were asked for.", rule=f"A view shows at most {MOST}.", action="Show fewer rows."
         )
+    if not shows_pictures(table):
+        return np.full((len(index), height, width or height // 2, 3), 235, np.uint8)
     images = [_image(table, int(row)) for row in index]
     if width is None:
         upright = not images or images[0].width < TALL * images[0].height

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -19,10 +18,11 @@ from reidkit.records import Records
 from reidkit.world.cameras import Camera, make_cameras
 from reidkit.world.network import Cast, draw_cast, plan
 from reidkit.world.settings import DIALS, PRESETS, SIZES, WorldSettings, resolve
-from reidkit.world.stage import Shot, shot_seed, take_picture
+from reidkit.world.stage import shot_of, take_picture
+from reidkit.world.truth import KINDS, PART_CODES, truth
 from reidkit.world.writer import in_memory, to_folder
 
-__all__ = ["DIALS", "PRESETS", "SIZES", "WorldSettings", "make_world"]
+__all__ = ["DIALS", "KINDS", "PART_CODES", "PRESETS", "SIZES", "WorldSettings", "make_world", "truth"]
 
 
 def make_world(
@@ -69,12 +69,9 @@ def _pictures(
     frame: pd.DataFrame, cast: Cast, cameras: list[Camera], settings: WorldSettings, seed: int, progress: bool
 ) -> Iterator[tuple[bytes, float, float]]:
     """Pictures in the order of `frame`; each is computed alone, so threads change nothing but the time."""
-    names = [field.name for field in fields(Shot) if field.name != "seed"]
-    columns = [frame[name].tolist() for name in names]
 
     def take(row: int) -> tuple[bytes, float, float]:
-        values = {name: column[row] for name, column in zip(names, columns)}
-        shot = Shot(**values, seed=shot_seed(seed, settings, frame["path"].iat[row]))
+        shot = shot_of(frame, row, settings, seed)
         return take_picture(shot, cast, cameras[shot.camera - 1], settings)
 
     bar = tqdm(total=len(frame), desc=f"world {settings.name}", disable=not progress, unit="image")

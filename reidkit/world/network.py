@@ -15,6 +15,7 @@ from reidkit.world.settings import WorldSettings
 FRAMES_PER_SECOND = 25
 SEQUENCE_HOURS = 2.0
 OPENS, CLOSES = 8.0, 20.0
+TRANSITION_SPREAD = 0.4  # sigma of the logarithm of a transition time
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ def draw_cast(settings: WorldSettings, seed: int) -> Cast:
 def plan(settings: WorldSettings, seed: int, cast: Cast, cameras: list[Camera]) -> pd.DataFrame:
     """One row an image with everything that decides its look, sorted by split and path.
 
-    Columns: path, identity, camera (1..C), split, sequence, frame, tracklet, person (who is drawn; 0 nobody), hour, phase and
-    yaw (radians; yaw 0 faces the camera), box_x, box_y (error of the box's centre, in box widths and heights), box_scale
-    (box height over the right height), occluder (none, post, box, passer-by) with its place and size, passer (who comes
-    by; 0 nobody), ground (column of the background), elevation (degrees), rows (pixels that the box really had), flicker
-    (exposure error), light (gain with time of day), twin_of, twin_differs and the person's attributes.
+    Columns: path, identity, camera (1..C), split, sequence, frame, tracklet (1.. in the whole world), person (who is
+    drawn; 0 nobody), hour, phase and yaw (radians; yaw 0 faces the camera), box_x, box_y (error of the box's centre, in
+    box widths and heights), box_scale (box height over the right height), occluder (none, post, box, passer-by) with its
+    place and size, passer (who comes by; 0 nobody), ground (column of the background), elevation (degrees), rows (pixels
+    that the box really had), flicker (exposure error), light (gain with time of day), twin_of, twin_differs and the
+    person's attributes.
     """
     rows: list[dict[str, object]] = []
     known = settings.train_identities + settings.test_identities
@@ -65,6 +67,7 @@ def plan(settings: WorldSettings, seed: int, cast: Cast, cameras: list[Camera]) 
         rows += _walk(settings, seed, identity, cameras, train=identity <= settings.train_identities)
     rows += _spoilt(settings, seed, rows, known, len(cast.people), cameras)
     frame = pd.DataFrame(rows)
+    frame["tracklet"] = frame.groupby(["identity", "tracklet"]).ngroup() + 1
     frame["path"] = _names(frame)
     frame["passer"] = _passers(frame, len(cast.people))
     own = [cameras[camera - 1] for camera in frame["camera"]]
@@ -83,6 +86,17 @@ def plan(settings: WorldSettings, seed: int, cast: Cast, cameras: list[Camera]) 
     return frame.assign(_order=order).sort_values(["_order", "path"]).drop(columns="_order").reset_index(drop=True)
 
 
+def distances(cameras: list[Camera]) -> np.ndarray:
+    """(C, C), how far apart cameras hang on the site's plan, a circle of radius 1."""
+    places = np.stack([camera.place for camera in cameras])
+    return np.asarray(np.linalg.norm(places[:, None] - places[None], axis=2))
+
+
+def transition_hours(cameras: list[Camera]) -> np.ndarray:
+    """(C, C), median hours from arriving at one camera to arriving at the next; a log-normal of `TRANSITION_SPREAD`."""
+    return 0.02 + 0.05 * distances(cameras)
+
+
 def visits(settings: WorldSettings, cameras: list[Camera], rng: np.random.Generator) -> list[tuple[int, float]]:
     """A way through the site: (position of the camera in `cameras`, hour of arrival), at least two different cameras.
 
@@ -90,8 +104,7 @@ def visits(settings: WorldSettings, cameras: list[Camera], rng: np.random.Genera
     rather a neighbour on the plan and somebody's first camera is rather their home.
     """
     count = max(2, round(settings.visits + settings.visits_spread * rng.integers(-1, 2)))
-    places = np.stack([camera.place for camera in cameras])
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    apart, hours = distances(cameras), transition_hours(cameras)
     home = int(rng.integers(len(cameras)))
     pull = 9.0 * settings.dependence**2
     seen = np.zeros(len(cameras))
@@ -103,7 +116,7 @@ def visits(settings: WorldSettings, cameras: list[Camera], rng: np.random.Genera
         if step == count - 1 and (seen > 0).sum() == 1:
             weight[seen > 0] = 0.0
         after = int(rng.choice(len(cameras), p=weight / weight.sum()))
-        hour += float((0.02 + 0.05 * apart[here, after]) * rng.lognormal(0.0, 0.4))
+        hour += float(hours[here, after] * rng.lognormal(0.0, TRANSITION_SPREAD))
         seen[after] += 1
         way.append((after, min(hour, CLOSES - 0.01)))
         here = after
@@ -111,7 +124,10 @@ def visits(settings: WorldSettings, cameras: list[Camera], rng: np.random.Genera
 
 
 def _walk(settings: WorldSettings, seed: int, identity: int, cameras: list[Camera], *, train: bool) -> list[dict[str, object]]:
-    """All images of one person. On the test side one image of each camera becomes a query, as in Market-1501."""
+    """All images of one person. On the test side one image of each camera becomes a query, as in Market-1501.
+
+    In a video, and where a tracklet is one picture, the first tracklet is the query: everybody comes to another camera later.
+    """
     rng = np.random.default_rng(derive_seed(seed, settings.site, settings.season, "walk", identity))
     rows: list[dict[str, object]] = []
     asked: set[int] = set()
@@ -125,10 +141,9 @@ def _walk(settings: WorldSettings, seed: int, identity: int, cameras: list[Camer
             labels = {"identity": identity, "person": identity, "split": split, "tracklet": tracklet}
             rows.append(labels | _clock(hour, shot) | shot)
         asked.add(position)
-    if not train and settings.frames == 1:  # one query a person, the rest of the pictures is the gallery
-        for row in rows[1:]:
-            row["split"] = "gallery"
-        rows[0]["split"] = "query"
+    if not train and (settings.frames == 1 or settings.query == "tracklet"):
+        for row in rows:
+            row["split"] = "query" if row["tracklet"] == 1 else "gallery"
     return rows
 
 
@@ -164,7 +179,7 @@ def _tracklet(settings: WorldSettings, seed: int, camera: Camera) -> list[dict[s
                 "flicker": float(flicker),
             }
         )
-        offset += int(rng.integers(6, 20))
+        offset += max(1, round(int(rng.integers(6, 20)) * settings.frames_apart / 13))
     return shots
 
 
@@ -188,24 +203,27 @@ def _spoilt(
     gallery = sum(row["split"] == "gallery" for row in rows)
     tests = [row for row in rows if row["split"] == "gallery"]
     made: list[dict[str, object]] = []
-    for number in range(round(settings.distractors * gallery) + round(settings.junk * gallery)):
-        distractor = number < round(settings.distractors * gallery)
+    long = settings.frames if settings.query == "tracklet" else 1
+    distractors, junk = (round(share * gallery / long) for share in (settings.distractors, settings.junk))
+    for number in range(distractors + junk):
+        distractor = number < distractors
         camera = cameras[int(rng.integers(len(cameras)))]
-        shot = _tracklet(settings, derive_seed(seed, settings.site, settings.season, "spoilt", number), camera)[0]
+        shots = _tracklet(settings, derive_seed(seed, settings.site, settings.season, "spoilt", number), camera)[:long]
         hour, person = float(rng.uniform(OPENS, CLOSES)), int(rng.integers(known + 1, everybody + 1))
         if not distractor:
             person = int(str(tests[int(rng.integers(len(tests)))]["person"]))
         kind = int(rng.integers(3)) if distractor else 1
+        spoilt: dict[str, object] = {}
         if kind == 0:
-            person, shot["occluder"] = 0, "none"
+            person, spoilt = 0, {"occluder": "none"}
         elif kind == 1:
-            shot |= {
+            spoilt = {
                 "box_x": float(rng.choice([-1, 1]) * rng.uniform(0.3, 0.55)),
                 "box_y": float(rng.uniform(-0.45, 0.45)),
                 "box_scale": float(rng.choice([0.45, 1.9]) * rng.uniform(0.85, 1.15)),
             }
-        labels = {"identity": 0 if distractor else -1, "person": person, "split": "gallery", "tracklet": 0}
-        made.append(labels | _clock(hour, shot) | shot)
+        labels = {"identity": 0 if distractor else -1, "person": person, "split": "gallery", "tracklet": number}
+        made += [labels | _clock(hour, shot) | shot | spoilt for shot in shots]
     return made
 
 

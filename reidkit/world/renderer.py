@@ -6,7 +6,7 @@ outline of a cone are ever tested against it. Everything is element by element: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -53,6 +53,10 @@ class Scene:
     rotation: Tensor
     light: Tensor
     ambient: Tensor
+
+    def to(self, device: torch.device | str) -> Scene:
+        """The same scene on `device`. A GPU rounds otherwise: rays that graze an outline may be decided differently."""
+        return Scene(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -181,12 +185,8 @@ def shade(
     depth: Float[Tensor, " v"],
 ) -> Float[Tensor, "v 3"]:
     """Colour of the visible points: pattern x (ambient from above + Lambert)."""
-    a, b = scene.start.index_select(0, cone).unbind(1), scene.end.index_select(0, cone).unbind(1)
-    ra, rb = scene.radius.index_select(0, cone).unbind(1)
     figure = (scene.image * 2 + scene.layer).index_select(0, cone)
-    inverse = 1.0 / (ra + along * (rb - ra)).clamp(min=1e-6)
-    point = (x, y, depth)
-    normal = [(p - (start + along * (end - start))) * inverse for p, start, end in zip(point, a, b)]
+    normal = normals(scene, cone, along, x, y, depth)
     turn = scene.rotation.flatten(0, 1).flatten(1).index_select(0, figure).unbind(1)
     body_normal = [turn[k] * normal[0] + turn[3 + k] * normal[1] + turn[6 + k] * normal[2] for k in range(3)]
     a, b = scene.body_start.index_select(0, cone).unbind(1), scene.body_end.index_select(0, cone).unbind(1)
@@ -202,6 +202,21 @@ def shade(
     glow = 1.25 * (ambient * sky + (1 - ambient) * 1.1 * lambert)
     fold = 1 + 0.05 * torch.sin(61 * place[1] + 9 * torch.sin(23 * place[0] + 17 * place[2]))
     return albedo * (glow * fold).unsqueeze(1)
+
+
+def normals(
+    scene: Scene,
+    cone: Int[Tensor, " v"],
+    along: Float[Tensor, " v"],
+    x: Float[Tensor, " v"],
+    y: Float[Tensor, " v"],
+    depth: Float[Tensor, " v"],
+) -> list[Tensor]:
+    """x, y and z (each float32 (V,)) of the unit normals at the visible points, in camera space."""
+    a, b = scene.start.index_select(0, cone).unbind(1), scene.end.index_select(0, cone).unbind(1)
+    ra, rb = scene.radius.index_select(0, cone).unbind(1)
+    inverse = 1.0 / (ra + along * (rb - ra)).clamp(min=1e-6)
+    return [(p - (start + along * (end - start))) * inverse for p, start, end in zip((x, y, depth), a, b)]
 
 
 def _clothes(

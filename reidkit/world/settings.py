@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from reidkit.errors import ReidkitError, nearest_name
 
 SEASONS = ("summer", "winter")
+QUERIES = ("image", "tracklet")
 DIALS = (
     "domain_gap",
     "camera_gap",
@@ -36,6 +37,9 @@ class WorldSettings:
         visits: mean number of tracklets of a person (from 2 cameras up).
         visits_spread: how far a person's number of tracklets may be from that mean.
         frames: pictures kept of each tracklet.
+        frames_apart: mean number of video frames (25 a second) from one kept picture to the next.
+        query: what a query is: ``"image"``, one picture of each test person and camera, or ``"tracklet"``, the first tracklet of
+            each test person as a whole, for video; distractors and junk are then tracklets too.
         distractors: boxes of no known person (identity 0), as a share of the gallery.
         junk: spoilt boxes of known people (identity -1), as a share of the gallery.
         domain_gap: how much season and site shape wardrobe, light and ground (0: all seasons alike).
@@ -59,6 +63,8 @@ class WorldSettings:
     visits: float = 4.0
     visits_spread: int = 1
     frames: int = 3
+    frames_apart: int = 13
+    query: str = "image"
     distractors: float = 0.10
     junk: float = 0.04
     domain_gap: float = 1.0
@@ -73,11 +79,13 @@ class WorldSettings:
     def __post_init__(self) -> None:
         if self.season not in SEASONS:
             _refuse(f"season {self.season!r} is unknown", f"A season is one of {SEASONS}.")
+        if self.query not in QUERIES:
+            _refuse(f"query {self.query!r} is unknown", f"A query is one of {QUERIES}.")
         for dial in DIALS:
             most = 2.0 if dial == "camera_gap" else 1.0
             if not 0.0 <= getattr(self, dial) <= most:
                 _refuse(f"{dial}={getattr(self, dial)!r}", f"The dial {dial} lies between 0 and {most:g}.")
-        for count, least in (("height", 16), ("width", 8), ("cameras", 2), ("frames", 1)):
+        for count, least in (("height", 16), ("width", 8), ("cameras", 2), ("frames", 1), ("frames_apart", 1)):
             if getattr(self, count) < least:
                 _refuse(f"{count}={getattr(self, count)!r}", f"{count} is at least {least}.")
         if min(self.train_identities, self.test_identities) < 0 or self.train_identities + self.test_identities == 0:
@@ -98,7 +106,7 @@ SIZES: dict[str, dict[str, int | float]] = {
     "M": {"train_identities": 600, "test_identities": 300, "visits": 5.0, "frames": 4},
     "L": {"train_identities": 1067, "test_identities": 700, "visits": 5.0, "frames": 6},
 }
-"""About 150, 1,200, 12,000 and 32,000 training images."""
+"""About 150, 1,200, 12,000 and 32,000 training images. A video world keeps its own number of frames in a tracklet."""
 
 _SUMMER = WorldSettings(name="summer", season="summer", site="campus")
 _WINTER = WorldSettings(name="winter", season="winter", site="station")
@@ -110,6 +118,7 @@ _TWELVE: dict[str, int | float] = {
     "visits_spread": 0,
     "frames": 1,
 }
+_VIDEO = {"query": "tracklet", "frames": 16, "frames_apart": 3, "distractors": 0.05, "junk": 0.02}
 _CLEAN: dict[str, float] = {"twin_rate": 0.0, "occlusion": 0.0, "box_error": 0.0, "distractors": 0.0, "junk": 0.0}
 
 PRESETS: dict[str, WorldSettings] = {
@@ -120,11 +129,14 @@ PRESETS: dict[str, WorldSettings] = {
     "dependent-summer": replace(_SUMMER, name="dependent-summer", dependence=0.8),
     "dependent-winter": replace(_WINTER, name="dependent-winter", dependence=0.8),
     "fifteen": replace(_WINTER, name="fifteen", site="mall", cameras=15, camera_gap=0.5, dependence=0.4),
+    "video-summer": replace(_SUMMER, name="video-summer", **_VIDEO),  # type: ignore[arg-type]
+    "video-winter": replace(_WINTER, name="video-winter", **_VIDEO),  # type: ignore[arg-type]
     "twelve": replace(_SUMMER, name="twelve", **_CLEAN, **_TWELVE),  # type: ignore[arg-type]
 }
 """``summer`` and ``winter`` are the standard pair (source, target); ``hard-`` has a large camera gap, in ``dependent-``
-people keep to a few cameras, ``fifteen`` is a site of 15 cameras in the spirit of MSMT17, and ``twelve`` is four people by
-three cameras for lessons by hand."""
+people keep to a few cameras, ``fifteen`` is a site of 15 cameras in the spirit of MSMT17, ``video-`` has tracklets of 16 frames
+(about two seconds, two full gait cycles) with tracklets as queries, and ``twelve`` is four people by three cameras for lessons
+by hand."""
 
 
 def resolve(world: str | WorldSettings, size: str | None = None) -> WorldSettings:
@@ -139,7 +151,8 @@ def resolve(world: str | WorldSettings, size: str | None = None) -> WorldSetting
         return world
     if size not in SIZES:
         raise ReidkitError(f"size {size!r} is unknown.", rule=f"A size is one of {', '.join(SIZES)}.", action="Choose one.")
-    return replace(world, **SIZES[size])  # type: ignore[arg-type]
+    counts = SIZES[size] | ({"frames": world.frames} if world.query == "tracklet" else {})
+    return replace(world, **counts)  # type: ignore[arg-type]
 
 
 def _refuse(what: str, rule: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 import torch
 
 from reidkit.compute import derive_seed
@@ -43,6 +44,13 @@ class Shot:
     seed: int
 
 
+def shot_of(frame: pd.DataFrame, row: int, settings: WorldSettings, seed: int) -> Shot:
+    """Row `row` of a plan, as `plan` returned it."""
+    values = {field.name: frame.at[row, field.name] for field in fields(Shot) if field.name != "seed"}
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+    return Shot(**plain, seed=shot_seed(seed, settings, str(frame.at[row, "path"])))
+
+
 @dataclass(frozen=True)
 class Placed:
     """A body in camera space, ready to be joined into a `Scene`."""
@@ -55,23 +63,32 @@ class Placed:
 
 def place(body: Body, yaw: float, camera: Camera, scale: float, foot: tuple[float, float], nearer: float = 0.0) -> Placed:
     """`body` turned by `yaw`, seen from `camera`: x right, y down, z away, in pixels; `foot` is the ground point (x, y)."""
+    rotation = turned(yaw, camera)
+    ends = [project(np.asarray(points), rotation, camera, scale, foot, nearer) for points in (body.start, body.end)]
+    radius = np.asarray(body.radius) * scale * np.stack([ends[0][1], ends[1][1]], axis=1)
+    return Placed(ends[0][0], ends[1][0], radius, rotation)
+
+
+def turned(yaw: float, camera: Camera) -> np.ndarray:
+    """(3, 3), body space to camera space: the turn about the upright axis, then the camera's elevation."""
     c, s = np.cos(yaw), np.sin(yaw)
     up, over = np.cos(np.radians(camera.elevation)), np.sin(np.radians(camera.elevation))
     turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [s, 0.0, -c]])
     tilt = np.array([[1.0, 0.0, 0.0], [0.0, -up, -over], [0.0, -over, up]])
-    rotation = tilt @ turn
-    middle = np.array([0.0, 0.5, 0.0])
-    ends = []
-    for points in (body.start, body.end):
-        seen = (np.asarray(points) - middle) @ rotation.T
-        seen[:, 2] -= nearer
-        near = camera.distance / (camera.distance + seen[:, 2:3])
-        flat = np.concatenate([seen[:, :2] * near, seen[:, 2:3]], axis=1) * scale
-        flat[:, 0] += foot[0]
-        flat[:, 1] += foot[1] - 0.5 * scale * up
-        ends.append((flat, near[:, 0]))
-    radius = np.asarray(body.radius) * scale * np.stack([ends[0][1], ends[1][1]], axis=1)
-    return Placed(ends[0][0], ends[1][0], radius, rotation)
+    return np.asarray(tilt @ turn)
+
+
+def project(
+    points: np.ndarray, rotation: np.ndarray, camera: Camera, scale: float, foot: tuple[float, float], nearer: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 3) of body space in pixels, (N, 3), and how much nearness enlarges each, (N,)."""
+    seen = (points - np.array([0.0, 0.5, 0.0])) @ rotation.T
+    seen[:, 2] -= nearer
+    near = camera.distance / (camera.distance + seen[:, 2:3])
+    flat = np.concatenate([seen[:, :2] * near, seen[:, 2:3]], axis=1) * scale
+    flat[:, 0] += foot[0]
+    flat[:, 1] += foot[1] - 0.5 * scale * np.cos(np.radians(camera.elevation))
+    return flat, near[:, 0]
 
 
 def build_scene(figures: list[tuple[int, int, Person, Body, Placed]], light: np.ndarray, ambient: np.ndarray) -> Scene:
@@ -114,12 +131,18 @@ def build_scene(figures: list[tuple[int, int, Person, Body, Placed]], light: np.
     )
 
 
+def standing(shot: Shot, settings: WorldSettings) -> tuple[float, tuple[float, float]]:
+    """Height of the person in pixels, and the ground point (x, y) between the feet."""
+    scale = FILLS * settings.height / shot.box_scale
+    middle = settings.height * (0.5 - shot.box_y / shot.box_scale)
+    return scale, (settings.width * (0.5 - shot.box_x / shot.box_scale), middle + 0.5 * scale)
+
+
 def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings) -> tuple[bytes, float, float]:
     """One image as JPEG bytes; the share of the visible body that an occluder hides, and the share cut off by the box."""
     height, width = settings.height, settings.width
     rng = np.random.default_rng(shot.seed)
-    scale = FILLS * height / shot.box_scale
-    foot = (width * (0.5 - shot.box_x / shot.box_scale), height * (0.5 - shot.box_y / shot.box_scale) + 0.5 * scale)
+    scale, foot = standing(shot, settings)
     picture = ground(camera, (height, width), shot.ground, shot.box_x, shot.box_y)
     alpha, hidden, cut = np.zeros((height, width, 1), np.float32), 0.0, 0.0
     if shot.person:
@@ -148,13 +171,20 @@ def _figures(
     cut = _outside(placed, height, width)
     if not shot.passer:
         return alone, 0.0, cut
+    both = render(build_scene([*figures, passer_by(shot, cast, camera, scale, foot)], light, ambient), height, width, RAYS)
+    own, left = int((alone.layer == 0).sum()), int((both.layer == 0).sum())
+    return both, 1.0 - left / max(own, 1), cut
+
+
+def passer_by(
+    shot: Shot, cast: Cast, camera: Camera, scale: float, foot: tuple[float, float]
+) -> tuple[int, int, Person, Body, Placed]:
+    """Who comes by in front of the person of `shot`, as a figure of the first picture's second layer."""
     other = cast.people[shot.passer - 1]
     step = pose(other, shot.phase + 1.7)
     aside = np.sign(shot.occluder_x) * (0.24 + 0.12 * abs(shot.occluder_x)) * scale
     beside = place(step, shot.yaw + 2.5, camera, 1.06 * scale, (foot[0] + aside, foot[1] + 0.05 * scale), nearer=0.5)
-    both = render(build_scene([*figures, (0, 1, other, step, beside)], light, ambient), height, width, RAYS)
-    own, left = int((alone.layer == 0).sum()), int((both.layer == 0).sum())
-    return both, 1.0 - left / max(own, 1), cut
+    return 0, 1, other, step, beside
 
 
 def _outside(placed: Placed, height: int, width: int) -> float:

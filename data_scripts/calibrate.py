@@ -1,0 +1,297 @@
+"""Measure what the synthetic pairs do to a network, and hold it against what they were made for.
+
+python data_scripts/calibrate.py                                  # all pairs, three seeds, size demo
+python data_scripts/calibrate.py --pairs standard --seeds 0 1 2
+python data_scripts/calibrate.py --profile smoke --seeds 0 --out runs/calibration
+
+Writes calibration.json (the record) and calibration.md (tables made from it) after every run. Each run is kept in the cache of
+stages: started again, the script does what is missing, and goes on with a training that was cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+import reidkit
+from reidkit import stages
+from reidkit.capsule import Capsule
+from reidkit.diagnose import diagnose
+from reidkit.diagnose.records_summary import records_summary
+from reidkit.errors import ReidkitError, RunnerError, shown
+from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
+from reidkit.storage import fingerprint, sha256, write_atomically, write_json
+from reidkit.training import fit, judge_on
+
+PAIRS = {
+    "standard": ("summer", "winter"),
+    "hard": ("hard-summer", "hard-winter"),
+    "dependent": ("dependent-summer", "dependent-winter"),
+}
+RHO = {"smoke": 0.015, "demo": 0.005, "full": 0.0016}  # as in lesson 06
+LABELLED_BY = (
+    "features.py",
+    "method.py",
+    "labels",
+    "jaccard",
+    "neighbours",
+    "evaluate",
+    "diagnose",
+    "methods/cluster_finetune.py",
+)
+RUNS = {
+    "facts": "the target world",
+    "source": "trained on the source: at home, and carried to the target (direct transfer)",
+    "supervised": "trained with the target's own labels",
+    "plain": "cluster and fine-tune on raw features",
+    "normalised": "cluster and fine-tune on features normalised by camera",
+}
+COLUMNS = {  # measurement -> (run it comes from, heading, times, digits)
+    "supervised_map": ("supervised", "own labels, mAP %", 100, 1),
+    "home_map": ("source", "at home, mAP %", 100, 1),
+    "direct_map": ("source", "direct transfer, mAP %", 100, 1),
+    "plain_map": ("plain", "plain, mAP %", 100, 1),
+    "normalised_map": ("normalised", "camera-normalised, mAP %", 100, 1),
+    "identity_information": ("facts", "I(identity; camera), nats", 1, 2),
+    "identity_information_chance": ("facts", "its chance level", 1, 2),
+    "camera_entropy": ("facts", "H(camera), nats", 1, 2),
+    "plain_information_first": ("plain", "plain, first I(label; camera)", 1, 2),
+    "plain_information_last": ("plain", "plain, last I(label; camera)", 1, 2),
+    "normalised_information_first": ("normalised", "normalised, first I(label; camera)", 1, 2),
+    "plain_lost_first": ("plain", "plain, identities lost at first", 1, 1),
+    "plain_unseen_first": ("plain", "of these unseen", 1, 1),
+    "identities": ("facts", "identities", 1, 0),
+}
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One wish: what was wanted, what was found, and whether that is it (None: not measured)."""
+
+    pair: str
+    wanted: str
+    found: str
+    met: bool | None
+
+
+def measure(profile: str, pair: str, run: str, seed: int) -> dict[str, float]:
+    """The numbers of one run, from the cache when it was done before."""
+    seed = 0 if run == "facts" else seed  # a world is the same for every seed of training
+    made_from = {"profile": asdict(stages.profile(profile)), "pair": PAIRS[pair], "run": run, "seed": seed, "rho": RHO[profile]}
+    folder = stages.stage("calibration", made_from | {"labels": labelling_code()}, _maker(profile, pair, run, seed))
+    return json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+
+
+def _maker(profile: str, pair: str, run: str, seed: int) -> Callable[[Path], object]:
+    source, target = PAIRS[pair]
+
+    def make(folder: Path) -> Path:
+        if run == "facts":
+            numbers = facts(profile, target)
+        elif run == "source":
+            network = ClusterAndFinetune(stages.pretrained(profile, source, seed, progress=False))
+            numbers = {"home_map": judged(profile, source, network), "direct_map": judged(profile, target, network)}
+        elif run == "supervised":
+            network = ClusterAndFinetune(stages.pretrained(profile, target, seed, progress=False))
+            numbers = {"supervised_map": judged(profile, target, network)}
+        else:
+            numbers = {f"{run}_{name}": value for name, value in adapted(profile, pair, run, seed, folder).items()}
+        return write_json(folder / "numbers.json", numbers)
+
+    return make
+
+
+def judged(profile: str, preset: str, method: ClusterAndFinetune) -> float:
+    """mAP of a network on a world, 0..1."""
+    return judge_on(stages.shared_world(profile, preset), size=stages.profile(profile).size)(method)["mean_ap"]
+
+
+def facts(profile: str, preset: str) -> dict[str, float]:
+    """What the training images of a world tell about cameras, before any network."""
+    found = records_summary(stages.shared_world(profile, preset).train)
+    names = {"identity_information": "camera_information", "identity_information_chance": "camera_information_chance"}
+    names |= {name: name for name in ("camera_entropy", "images", "identities")}
+    return {name: found.value(statistic) for name, statistic in names.items()}
+
+
+def adapted(profile: str, pair: str, run: str, seed: int, folder: Path) -> dict[str, float]:
+    """Cluster and fine-tune, as lesson 06 does: the last epoch's mAP and what the labels were like."""
+    wanted, (source, target) = stages.profile(profile), PAIRS[pair]
+    world = stages.shared_world(profile, target)
+    recipe = Recipe(rho=RHO[profile], camera="normalised" if run == "normalised" else "as-is")
+    method = ClusterAndFinetune(stages.pretrained(profile, source, seed, progress=False), recipe, seed=seed)
+    judge, out, blind = judge_on(world, size=wanted.size), folder / "run", world.train.blind()
+    capsule = fit(method, blind, schedule=wanted.target, out=out, seed=seed, judge=judge, progress=False)
+    return read_run(capsule, world.train.camera, world.train.truth())
+
+
+def read_run(run: Capsule, cameras: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """mAP of the last epoch, and the first and last labels against cameras and truth."""
+    scores = run.scores
+    numbers = {"map": float(scores["mean_ap"].iloc[-1]) if len(scores) else float("nan")}
+    for when, labels in (("first", run.labels[0]), ("last", run.labels[-1])):
+        found = diagnose(labels, cameras, identities=truth)
+        numbers |= {f"information_{when}": found.score("camera_information"), f"clusters_{when}": found.score("clusters")}
+        numbers |= {f"lost_{when}": found.score("lost"), f"unseen_{when}": float((found.identities["status"] == "unseen").sum())}
+    return numbers
+
+
+@cache
+def labelling_code() -> str:
+    """A hash of the rooms that label and score, which stages do not watch."""
+    here = Path(reidkit.__file__).parent
+    files = [f for name in LABELLED_BY for f in ([here / name] if name.endswith(".py") else sorted((here / name).glob("*.py")))]
+    return fingerprint([[f.relative_to(here).as_posix(), sha256(f)] for f in files])
+
+
+# --- the record --------------------------------------------------------------------------------------------------------
+
+
+def begin(path: Path, profile: str) -> Record:
+    """The record at `path` when it is of the same size and code, so that other pairs and seeds stay; else a new one."""
+    code = {"stages": stages.code_fingerprint(), "labels": labelling_code()}
+    fresh: Record = {
+        "profile": profile,
+        "setting": {"world": stages.profile(profile).world, "backbone": stages.profile(profile).backbone, "rho": RHO[profile]},
+        "code": code,
+        "version": reidkit.__version__,
+        "pairs": {},
+    }
+    if not path.is_file():
+        return fresh
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    same = all(kept.get(name) == fresh[name] for name in fresh if name != "pairs")
+    return kept if same else fresh
+
+
+def values(record: Record, pair: str, name: str) -> list[float]:
+    """One measurement of a pair, seed by seed."""
+    return [numbers[name] for _, numbers in sorted(record["pairs"].get(pair, {}).items()) if name in numbers]
+
+
+def mean(record: Record, pair: str, name: str) -> float | None:
+    """Mean over the seeds; None when there is none."""
+    found = values(record, pair, name)
+    return fmean(found) if found else None
+
+
+def verdicts(record: Record) -> list[Verdict]:
+    """What each pair was made for, and whether it does that, on the mean over seeds."""
+    return [verdict for pair in record["pairs"] for verdict in _wishes(record, pair)]
+
+
+def _wishes(record: Record, pair: str) -> Iterator[Verdict]:
+    names = ("supervised_map", "direct_map", "plain_map", "normalised_map", "plain_information_first", "plain_information_last")
+    supervised, direct, plain, normalised, first, last = (mean(record, pair, name) for name in names)
+    floor, ceiling, lost = (mean(record, pair, n) for n in ("identity_information", "camera_entropy", "plain_lost_first"))
+    if pair == "standard":
+        yield _judge(pair, "with the target's own labels mAP >= 70 %", "{:.1%}", lambda a: a >= 0.70, supervised)
+        yield _judge(pair, "direct transfer between 15 and 45 % mAP", "{:.1%}", lambda a: 0.15 <= a <= 0.45, direct)
+        wanted = "plain cluster-and-fine-tune at least 8 points above direct transfer"
+        yield _judge(pair, wanted, "{:.1%} against {:.1%}", lambda a, b: a - b >= 0.08, plain, direct)
+        wanted = "I(label; camera) at the first clustering above I(identity; camera)"
+        yield _judge(pair, wanted, "{:.2f} against {:.2f} nats", lambda a, b: a > b, first, floor)
+        yield _judge(pair, "some identities lost at the first clustering", "{:.1f}", lambda a: a > 0, lost)
+    elif pair == "hard":
+        wanted = "plain cluster-and-fine-tune ends in camera clusters: I(label; camera) nearer H(camera) than I(identity; camera)"
+        text = "{:.2f} nats between {:.2f} and {:.2f}"
+        yield _judge(pair, wanted, text, lambda a, low, high: 2 * a > low + high, last, floor, ceiling)
+        wanted = "camera-normalised features rescue it: at least 8 points above plain, and above direct transfer"
+        text = "{:.1%} against {:.1%} and {:.1%}"
+        yield _judge(pair, wanted, text, lambda a, b, c: a - b >= 0.08 and a > c, normalised, plain, direct)
+    else:
+        wanted = "identity and camera depend on each other: I(identity; camera) at least 0.3 nats above the standard pair's"
+        compared = floor, mean(record, "standard", "identity_information")
+        yield _judge(pair, wanted, "{:.2f} against {:.2f} nats", lambda a, b: a - b >= 0.3, *compared)
+
+
+def _judge(pair: str, wanted: str, text: str, holds: Callable[..., bool], *found: float | None) -> Verdict:
+    if any(value is None or not np.isfinite(value) for value in found):
+        return Verdict(pair, wanted, "not measured", None)
+    return Verdict(pair, wanted, text.format(*found), holds(*found))
+
+
+def page(record: Record) -> str:
+    """The record as a page of tables."""
+    setting, pairs = record["setting"], list(record["pairs"])
+    head = f"Profile `{record['profile']}`: worlds of size {setting['world']}, backbone `{setting['backbone']}`, rho"
+    lines = [
+        "# Calibration of the synthetic pairs",
+        "",
+        "Made by `python data_scripts/calibrate.py` from `calibration.json`; not edited by hand.",
+        "",
+        f"{head} {setting['rho']:g}, reidkit {record['version']}. Seeds are those of training; each world is the one of seed 0.",
+        "Adaptation is `ClusterAndFinetune` with the schedule of the profile, judged after its last epoch. Values are means over",
+        "seeds ± their standard deviation (n - 1); in brackets the number of seeds. A dash is a run that is not done yet.",
+        "",
+        "| | " + " | ".join(f"{pair} ({' → '.join(PAIRS[pair])})" for pair in pairs) + " |",
+        "|---" * (len(pairs) + 1) + "|",
+    ]
+    for name, (run, heading, times, digits) in COLUMNS.items():
+        found = [[times * value for value in values(record, pair, name)] for pair in pairs]
+        cells = [_cell(seeds[:1] if run == "facts" else seeds, digits, counted=run != "facts") for seeds in found]
+        lines.append(f"| {heading} | " + " | ".join(cells) + " |")
+    lines += ["", "## What was wanted", "", "| pair | wanted | found | verdict |", "|---|---|---|---|"]
+    words = {True: "met", False: "**not met**", None: "not measured"}
+    lines += [f"| {v.pair} | {v.wanted} | {v.found} | {words[v.met]} |" for v in verdicts(record)]
+    lines += ["", "*Lost* identities are the majority of no cluster (swallowed or unseen); *unseen* ones have outliers only."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: list[float], digits: int, *, counted: bool) -> str:
+    if not found:
+        return "–"
+    if not np.isfinite(found).all():
+        return "undefined"
+    spread = f" ± {np.std(found, ddof=1):.{digits}f}" if len(found) > 1 else ""
+    return f"{fmean(found):.{digits}f}{spread}" + f" ({len(found)})" * counted
+
+
+def write(record: Record, out: Path) -> None:
+    """Store the record and the page made from it."""
+    write_json(out / "calibration.json", record)
+    write_atomically(out / "calibration.md", lambda partial: partial.write_text(page(record), encoding="utf-8"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", nargs="+", default=list(PAIRS), choices=list(PAIRS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--profile", default="demo", choices=list(RHO))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs")
+    given = parser.parse_args(arguments)
+    try:
+        if any(seed < 0 for seed in given.seeds):
+            raise RunnerError(
+                f"--seeds {shown(given.seeds)}.", rule="A seed is 0 or more.", action="Leave out the negative ones."
+            )
+        record = begin(given.out / "calibration.json", given.profile)
+        for seed in given.seeds:
+            for pair in given.pairs:
+                for run in RUNS:
+                    started = time.monotonic()
+                    numbers = measure(given.profile, pair, run, seed)
+                    record["pairs"].setdefault(pair, {}).setdefault(str(seed), {}).update(numbers)
+                    write(record, given.out)
+                    told = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items() if name in COLUMNS)
+                    print(f"{pair}, seed {seed}, {run}: {told} ({time.monotonic() - started:.0f} s)", flush=True)
+    except ReidkitError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{given.out / 'calibration.md'}: {sum(bool(v.met) for v in verdicts(record))} of {len(verdicts(record))} wishes met")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
