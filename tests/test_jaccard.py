@@ -1,12 +1,7 @@
 """The Jaccard distance: reference values, an independent brute force, and the sparse graph against the dense version."""
 
-import logging
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
@@ -22,9 +17,7 @@ from reidkit.jaccard import (
     rerank,
     source_proximity,
 )
-from reidkit.jaccard.estimate import available_memory, estimate
 from reidkit.labels import dbscan, eps_from_closest_pairs
-from reidkit.neighbours import Processes
 
 LINE = (0, 1, 3, 10, 11, 13)
 ISOLATED = (0, 1, 2.1, 3.3, 20)
@@ -295,67 +288,6 @@ def test_the_graph_is_symmetric_and_reads_like_its_array():
     assert abs(graph.matrix - graph.matrix.T).sum() == 0
     assert all(graph.distance(i, j) == d[i, j] for i in range(0, 70, 3) for j in range(70))
     assert JaccardGraph.estimate_memory(20000) == 2 * JaccardGraph.estimate_memory(10000)
-
-
-def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch, caplog):
-    """The error names the number, the limit and a setting that fits."""
-    x = unit_rows(np.random.default_rng(0), 200, 8)
-    monkeypatch.setattr("reidkit.jaccard.build.MANY", 100)
-    with caplog.at_level(logging.INFO, "reidkit.jaccard"):
-        jaccard_graph(x)
-    assert "200 images of 8 features: about" in caplog.text
-    between = (estimate(200, 8, max_distance=0.7).memory + estimate(200, 8).memory) // 2
-    monkeypatch.setattr("reidkit.jaccard.estimate.available_memory", lambda: between)
-    with pytest.raises(LabelsError, match=r"200 images takes about .* GiB are free(.|\n)*max_distance=0.7"):
-        jaccard_graph(x)
-    jaccard_graph(x, max_distance=0.7)
-    monkeypatch.setattr("reidkit.jaccard.estimate.available_memory", lambda: 1)
-    with pytest.raises(LabelsError, match="fewer images"):
-        jaccard_graph(x)
-
-
-def _shared_graph(rank, folder):
-    """One of two processes."""
-    import torch.distributed as dist
-
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    x = unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40)
-    matrix = jaccard_graph(x, k1=12, variant="full", processes=Processes.current()).matrix
-    np.savez(folder / f"graph{rank}.npz", indptr=matrix.indptr, indices=matrix.indices, data=matrix.data)
-    dist.destroy_process_group()
-
-
-@pytest.mark.slow
-def test_two_processes_give_the_same_graph(tmp_path):
-    torch.multiprocessing.spawn(_shared_graph, args=(tmp_path,), nprocs=2)
-    wanted = jaccard_graph(unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40), k1=12, variant="full").matrix
-    for rank in (0, 1):
-        stored = np.load(tmp_path / f"graph{rank}.npz")
-        assert all((stored[part] == getattr(wanted, part)).all() for part in ("indptr", "indices", "data"))
-
-
-def test_memory_grows_with_the_images_not_their_square():
-    assert estimate(200_000, 256).memory == 2 * estimate(100_000, 256).memory
-    assert estimate(200_000, 256).seconds > 2 * estimate(100_000, 256).seconds
-    assert available_memory() > 2**20
-
-
-@pytest.mark.slow
-def test_sixty_thousand_images_in_three_gigabytes():
-    """A dense matrix would take 14 GB. Everything of a fresh process counts, imports included."""
-    code = """
-import resource, numpy as np
-from reidkit.jaccard import jaccard_graph
-from reidkit.labels import all_eps, dbscan
-rng = np.random.default_rng(0)
-x = rng.normal(size=(3000, 32))[rng.integers(0, 3000, 60_000)] + 0.5 * rng.normal(size=(60_000, 32))
-x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-graph = jaccard_graph(x, max_distance=0.7)
-assert (all_eps(graph).labels(0.6) == dbscan(graph, 0.6)).all()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 3e9
 
 
 def test_chk_2_3_source_mix():

@@ -1,0 +1,76 @@
+"""The Jaccard graph at size: estimates before it starts, several processes, memory."""
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from reidkit.errors import LabelsError
+from reidkit.jaccard import jaccard_graph
+from reidkit.jaccard.estimate import available_memory, estimate
+from reidkit.neighbours import Processes
+from tests.test_jaccard import unit_rows
+
+
+def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch, caplog):
+    """The error names the number, the limit and a setting that fits."""
+    x = unit_rows(np.random.default_rng(0), 200, 8)
+    monkeypatch.setattr("reidkit.jaccard.build.MANY", 100)
+    with caplog.at_level(logging.INFO, "reidkit.jaccard"):
+        jaccard_graph(x)
+    assert "200 images of 8 features: about" in caplog.text
+    between = (estimate(200, 8, max_distance=0.7).memory + estimate(200, 8).memory) // 2
+    monkeypatch.setattr("reidkit.jaccard.estimate.available_memory", lambda: between)
+    with pytest.raises(LabelsError, match=r"200 images takes about .* GiB are free(.|\n)*max_distance=0.7"):
+        jaccard_graph(x)
+    jaccard_graph(x, max_distance=0.7)
+    monkeypatch.setattr("reidkit.jaccard.estimate.available_memory", lambda: 1)
+    with pytest.raises(LabelsError, match="fewer images"):
+        jaccard_graph(x)
+
+
+def _shared_graph(rank, folder):
+    """One of two processes."""
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    x = unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40)
+    matrix = jaccard_graph(x, k1=12, variant="full", processes=Processes.current()).matrix
+    np.savez(folder / f"graph{rank}.npz", indptr=matrix.indptr, indices=matrix.indices, data=matrix.data)
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_graph(tmp_path):
+    torch.multiprocessing.spawn(_shared_graph, args=(tmp_path,), nprocs=2)
+    wanted = jaccard_graph(unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40), k1=12, variant="full").matrix
+    for rank in (0, 1):
+        stored = np.load(tmp_path / f"graph{rank}.npz")
+        assert all((stored[part] == getattr(wanted, part)).all() for part in ("indptr", "indices", "data"))
+
+
+def test_memory_grows_with_the_images_not_their_square():
+    assert estimate(200_000, 256).memory == 2 * estimate(100_000, 256).memory
+    assert estimate(200_000, 256).seconds > 2 * estimate(100_000, 256).seconds
+    assert available_memory() > 2**20
+
+
+@pytest.mark.slow
+def test_sixty_thousand_images_in_three_gigabytes():
+    """A dense matrix would take 14 GB. Everything of a fresh process counts, imports included."""
+    code = """
+import resource, numpy as np
+from reidkit.jaccard import jaccard_graph
+from reidkit.labels import all_eps, dbscan
+rng = np.random.default_rng(0)
+x = rng.normal(size=(3000, 32))[rng.integers(0, 3000, 60_000)] + 0.5 * rng.normal(size=(60_000, 32))
+x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+graph = jaccard_graph(x, max_distance=0.7)
+assert (all_eps(graph).labels(0.6) == dbscan(graph, 0.6)).all()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 3e9
