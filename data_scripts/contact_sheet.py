@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     given = parser.parse_args()
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    sheet = contact_sheet(given.people, given.seed).quantize(256, dither=Image.Dither.NONE)
+    sheet = contact_sheet(given.people, given.seed).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
     sheet.save(given.out, optimize=True)
     print(f"{given.out}: {sheet.width}x{sheet.height}, {given.out.stat().st_size / 1000:.0f} kB")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reidkit.world import WorldSettings
@@ -62,6 +62,7 @@ def depth_by_spheres(ends: np.ndarray, radius: np.ndarray, x: float, y: float, s
 
 
 @given(seed=st.integers(0, 10_000))
+@example(seed=73)  # a cone seen almost along its axis
 @settings(max_examples=10, deadline=None)
 def test_rays_meet_cones_where_strung_spheres_are(seed: int) -> None:
     rng = np.random.default_rng(seed)

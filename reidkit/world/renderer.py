@@ -153,9 +153,14 @@ def nearest_hits(scene: Scene, height: int, width: int, samples: int) -> tuple[T
     b = (ra * shrink - flat) * bz
     c = g * x2y2 - flat * flat + 2 * ra * shrink * flat - ra * ra * squared
     root = b * b - a * c
-    w = (-b - root.clamp(min=0).sqrt()) / a.clamp(min=1e-9)
+    w = (-b - root.clamp(min=0).sqrt()) / torch.where(a.abs() > 1e-9, a, 1e-9)
     s = (flat + bz * w - ra * shrink) / g
-    w = torch.where((root >= 0) & (a > 1e-9) & (s >= 0) & (s <= 1), w, torch.inf)
+    w = torch.where((root >= 0) & (a.abs() > 1e-9) & (s >= 0) & (s <= 1), w, torch.inf)
+    steep = torch.nonzero((a < -1e-9) & (root >= 0)).squeeze(1)  # cones seen along their axis: the other root may count
+    other = (-b[steep] + root[steep].sqrt()) / a[steep]
+    place = (flat[steep] + bz[steep] * other - ra[steep] * shrink[steep]) / g[steep]
+    first = (place >= 0) & (place <= 1) & (other < w[steep])
+    w[steep], s[steep] = torch.where(first, other, w[steep]), torch.where(first, place, s[steep])
     for inside, middle, at in (
         (ra * ra - x2y2, torch.zeros_like(bz), 0.0),
         (rb * rb - (x - bx).square() - (y - by).square() - 1e12 * hem, bz, 1.0),
