@@ -79,6 +79,23 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     raise typer.Exit(0 if healthy else 1)
 
 
+@app.command()
+def diagnose(
+    table: Annotated[Path, typer.Argument(help="Dump with labels and cameras: CSV, Parquet, .npz, .npy, .mat, .pth.")],
+    out: Annotated[Path, typer.Option(help="Report to write, one HTML file.")] = Path("report.html"),
+    features: Annotated[Path | None, typer.Option(help="Dump with features (N, D), row by row the same images.")] = None,
+    graph: Annotated[Path | None, typer.Option(help="Sparse distances, as scipy.sparse.save_npz stores them.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="WANTED=FOUND", help="Its name in the table; repeat.")] = None,
+) -> None:
+    """Say what is wrong with the pseudo-labels of any code base."""
+    from reidkit.diagnose import diagnose_files
+
+    diagnosis = diagnose_files(table, features=features, graph=graph, columns=_split_parameters(column or []))
+    diagnosis.report(out)
+    typer.echo(diagnosis.describe())
+    typer.echo(f"Report: {out}")
+
+
 @data.command()
 def world(
     preset: Annotated[str, typer.Argument(help="Preset, for instance summer or winter.")],

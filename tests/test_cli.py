@@ -166,3 +166,22 @@ def test_doctor_speaks_json_and_fails_when_something_needed_is_missing(monkeypat
     said = json.loads(done.output)
     assert done.exit_code == 1 and said["healthy"] is False and "pip install 'faiss-gpu>=1.12'" in said["repair"]
     assert [row["name"] for row in said["findings"]] == ["torch", "faiss-gpu"]
+
+
+def test_diagnose_writes_a_report(tmp_path: Path) -> None:
+    table, features = tmp_path / "labels.csv", tmp_path / "f.npy"
+    rows = ["0,0,1", "0,1,1", "1,0,2", "1,1,2", "-1,0,3", "1,1,3"]
+    table.write_text("y_hat,camera,identity\n" + "\n".join(rows) + "\n")
+    np.save(features, np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32))
+    report = tmp_path / "report.html"
+    done = call("diagnose", table, "--features", features, "--column", "labels=y_hat", "--out", report)
+    assert done.exit_code == 0 and str(report) in done.output
+    assert "<table" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_diagnose_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("camera\n0\n1\n")
+    done = process("diagnose", "labels.csv", cwd=tmp_path)
+    assert done.returncode == 2 and "has no labels; found camera (as cameras)" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "report.html").exists()

@@ -56,15 +56,15 @@ def eps_from_closest_pairs(graph: JaccardGraph | np.ndarray, rho: float = 1.6e-3
         raise LabelsError(f"rho = {rho}.", rule="0 < rho <= 1, a share of pairs.", action="Use 1.6e-3 or 2e-3.")
     if not isinstance(graph, JaccardGraph):
         distances = np.asarray(graph)
-        return _mean_of_closest(distances[np.triu_indices(len(distances), 1)], 0, 0.0, rho)
-    matrix = graph.matrix
-    rows = np.repeat(np.arange(len(graph), dtype=matrix.indices.dtype), np.diff(matrix.indptr))
-    stored = matrix.data[matrix.indices > rows]
-    absent = len(graph) * (len(graph) - 1) // 2 - len(stored)
+        pairs = distances[np.triu_indices(len(distances), 1)]
+        pairs = pairs[pairs != 0]
+        return _mean_of_smallest(pairs, _taken(rho, len(pairs)), 0.0)
+    stored = _stored_twice(graph)
+    absent = len(graph) * (len(graph) - 1) // 2 - (graph.matrix.nnz - len(graph)) // 2
     least = graph.least_absent()
-    taken = max(1, round(rho * (int((stored != 0).sum()) + absent)))
-    if taken <= int(((stored != 0) & (stored <= least)).sum()) or (graph.offset is None and graph.max_distance == 1.0):
-        return _mean_of_closest(stored, absent, float(least), rho)
+    taken = _taken(rho, len(stored) // 2 + absent)
+    if 2 * taken <= int((stored <= least).sum()) or (graph.offset is None and graph.max_distance == 1.0):
+        return _mean_of_smallest(stored, 2 * taken, float(least))
     if graph.max_distance < 1.0 or len(graph) > DENSE_IMAGES:
         raise LabelsError(
             f"rho = {rho} asks for the {taken} closest pairs of {len(graph)} images, more than the graph orders.",
@@ -92,12 +92,24 @@ def refuse_unstored(graph: JaccardGraph, eps: float) -> None:
         )
 
 
-def _mean_of_closest(stored: np.ndarray, absent: int, at: float, rho: float) -> float:
-    """Mean of the smallest pairs; `absent` more pairs have the distance `at`, larger than all that are stored."""
-    pairs = stored[stored != 0]
-    taken = max(1, round(rho * (len(pairs) + absent)))
-    if len(pairs) + absent == 0:
+def _stored_twice(graph: JaccardGraph) -> np.ndarray:
+    """The non-zero distances of stored pairs, in no order; each pair counts twice, as it stands in the matrix."""
+    matrix = graph.matrix
+    if not matrix.diagonal().any():
+        return matrix.data[matrix.data != 0]
+    rows = np.repeat(np.arange(len(graph), dtype=matrix.indices.dtype), np.diff(matrix.indptr))
+    return matrix.data[(matrix.indices != rows) & (matrix.data != 0)]
+
+
+def _taken(rho: float, pairs: int) -> int:
+    """How many of the pairs the rule takes."""
+    if pairs == 0:
         raise LabelsError("All pairs have distance 0.", rule="The rule needs a pair of different images.", action="Give eps.")
-    if taken < len(pairs):
-        pairs = np.partition(pairs, taken - 1)[:taken]
-    return float((pairs.sum(dtype=np.float64) + (taken - len(pairs)) * at) / taken)
+    return max(1, round(rho * pairs))
+
+
+def _mean_of_smallest(distances: np.ndarray, count: int, beyond: float) -> float:
+    """Mean of the `count` smallest distances; where there are fewer, the missing ones are `beyond`."""
+    if count < len(distances):
+        distances = np.partition(distances, count - 1)[:count]
+    return float((distances.sum(dtype=np.float64) + (count - len(distances)) * beyond) / count)
