@@ -37,9 +37,10 @@ run: $(STAMP)
 demo: $(STAMP)
 	$(call execute,demo)
 
-# Worlds and, where its archives lie, Omniglot first; then the notebooks, whose table and index end the run.
+# Worlds, the networks that lessons start from and, where its archives lie, Omniglot first; then the notebooks, whose table and index end the run.
 define execute
 	$(REIDKIT) data worlds --profile $(1)
+	$(REIDKIT) data networks --profile $(1)
 	$(if $(ARCHIVES),$(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/omniglot)
 	$(REIDKIT) run --profile $(1) --out runs/$(1)
 endef

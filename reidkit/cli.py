@@ -121,6 +121,19 @@ def worlds(
 
 
 @data.command()
+def networks(
+    profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the run.")] = "smoke",
+) -> None:
+    """Train the networks that lessons start from, one a seed, on the first of the standard pair; once, into the same cache."""
+    from reidkit.stages import cache_folder, pretrained
+    from reidkit.stages import profile as find_profile
+
+    for seed in range(find_profile(profile).seeds):
+        pretrained(profile, STANDARD_PAIR[0], seed)
+        typer.echo(f"network {STANDARD_PAIR[0]}, seed {seed}: {cache_folder() / 'pretrained'}")
+
+
+@data.command()
 def omniglot(
     archive: Annotated[list[Path], typer.Option(help="A published archive; repeat for several.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],

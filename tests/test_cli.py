@@ -185,3 +185,14 @@ def test_diagnose_says_what_is_missing(tmp_path: Path) -> None:
     done = process("diagnose", "labels.csv", cwd=tmp_path)
     assert done.returncode == 2 and "has no labels; found camera (as cameras)" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_stages_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worlds and the network of a profile go to the cache; the second call finds them there."""
+    monkeypatch.setenv("REIDKIT_CACHE", str(tmp_path))
+    assert call("data", "networks", "--profile", "smoke").exit_code == 0
+    made = sorted(path for kind in ("worlds", "pretrained") for path in (tmp_path / kind).glob("*/.done"))
+    before = [path.stat().st_mtime_ns for path in made]
+    assert len(made) == 2 and call("data", "networks", "--profile", "smoke").exit_code == 0
+    assert [path.stat().st_mtime_ns for path in made] == before
