@@ -30,6 +30,7 @@ from reidkit.storage import write_atomically, write_json, write_npz
 
 FORMAT, VERSION = "reidkit-capsule", 1
 PCA_DIMENSIONS = 64
+LARGEST = 6e4  # what float16 holds, with room for rounding
 LOSS_COLUMNS = ("epoch", "step", "player", "term", "weight", "value")
 
 
@@ -168,12 +169,14 @@ class CapsuleWriter(Capsule):
         write_json(self.folder / "history.json", [*self.history, history])
 
     def add_features(self, epoch: int, matrix: np.ndarray) -> None:
-        """Store the principal components of float (N, D) features."""
+        """Store the principal components of float (N, D) features; larger ones than float16 holds are scaled down together."""
         from sklearn.decomposition import PCA
 
         size = min(PCA_DIMENSIONS, *matrix.shape)
         pca = PCA(size, svd_solver="covariance_eigh" if matrix.shape[1] <= 4096 else "randomized", random_state=0)
-        write_npz(self.folder / f"features/epoch_{epoch:03d}.npz", {"pca": pca.fit_transform(matrix).astype(np.float16)})
+        components = pca.fit_transform(matrix)
+        small = components / max(1.0, float(np.abs(components).max()) / LARGEST)
+        write_npz(self.folder / f"features/epoch_{epoch:03d}.npz", {"pca": small.astype(np.float16)})
 
     def add_graph(self, epoch: int, matrix: sparse.csr_array) -> None:
         """Store a sparse distance matrix."""

@@ -271,6 +271,22 @@ def test_capsule_refuses_what_it_is_not(tmp_path: Path) -> None:
         Capsule.open(tmp_path)
 
 
+def test_large_features_keep_their_shape_in_a_capsule(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from reidkit.capsule import CapsuleWriter
+
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    stored = []
+    for name, scale in (("small", 1.0), ("large", 1e7)):
+        writer = CapsuleWriter.create(tmp_path / name, pd.DataFrame({"path": ["x"] * 20, "camera": 0}), {})
+        writer.add_features(0, rows * scale)
+        stored.append(writer.features(0).astype(np.float64))
+    assert np.isfinite(stored[1]).all()
+    ratio = stored[1] / stored[0]
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=0.01)
+
+
 def test_the_oracle_is_named_as_such(bench: Bench, tmp_path: Path) -> None:
     import json
 
