@@ -14,9 +14,11 @@ from sklearn.cluster import DBSCAN, KMeans
 from reidkit.errors import LabelsError
 from reidkit.jaccard import JaccardGraph, jaccard_graph, mix_source
 from reidkit.labels import (
+    ClusterSettings,
     PseudoLabels,
     all_eps,
     centroids,
+    cluster,
     dbscan,
     eps_from_closest_pairs,
     kmeans,
@@ -151,13 +153,15 @@ def test_eps_skips_exact_zeros_and_counts_absent_pairs():
         eps_from_closest_pairs(as_graph(np.zeros((3, 3))))
 
 
-def test_chk_2_5_a_given_eps_is_kept():
-    """The rule gives another eps for other features; labels made with the first one do not change with it."""
+def test_chk_2_5_eps_is_frozen():
+    """The second round keeps the first round's eps unless it is told otherwise, though its own rule gives another."""
     rng = np.random.default_rng(0)
-    graphs = [jaccard_graph(unit(rng.normal(size=(60, 4))), k1=6) for _ in range(2)]
-    first, second = (eps_from_closest_pairs(graph, 0.05) for graph in graphs)
-    assert first != second
-    assert dbscan(graphs[1], first, 2).tolist() != dbscan(graphs[1], second + 0.3, 2).tolist()
+    first, second = (clumps(rng, 90, 6, people=8) for _ in range(2))
+    cameras, how = np.zeros(90, int), ClusterSettings(k1=8, rho=0.05, min_samples=2)
+    eps = cluster(first, cameras, how).history["eps"]
+    kept, own = cluster(second, cameras, how, eps=eps), cluster(second, cameras, how)
+    assert kept.history["eps"] == eps != own.history["eps"]
+    assert kept.labels.tolist() == dbscan(jaccard_graph(second, k1=8, variant="full"), eps, 2).tolist()
 
 
 def test_chk_2_7_outliers_have_no_row():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 
 from reidkit.errors import LabelsError
@@ -60,7 +59,7 @@ def check_estimate(images: int, columns: int, *, k1: int, max_distance: float) -
     needed = estimate(images, columns, k1=k1, max_distance=max_distance)
     logger.info("jaccard: %d images of %d features: %s", images, columns, needed)
     free = available_memory()
-    if free is None or needed.memory <= free:
+    if needed.memory <= free:
         return
     smaller = estimate(images, columns, k1=k1, max_distance=0.7).memory
     fits = f"max_distance=0.7 ({smaller / GIB:.2f} GiB)" if smaller <= free else "fewer images, or features of fewer columns"
@@ -71,13 +70,8 @@ def check_estimate(images: int, columns: int, *, k1: int, max_distance: float) -
     )
 
 
-def available_memory() -> int | None:
-    """Bytes that new arrays may take; None where the system does not say."""
-    try:
-        import psutil
-    except ImportError:
-        try:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (ValueError, AttributeError, OSError):
-            return None
+def available_memory() -> int:
+    """Bytes that new arrays may take without swapping."""
+    import psutil
+
     return int(psutil.virtual_memory().available)

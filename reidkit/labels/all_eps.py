@@ -13,7 +13,7 @@ from reidkit.errors import LabelsError
 from reidkit.jaccard.graph import JaccardGraph
 from reidkit.labels.density import check_radius
 
-STEPS, SAMPLE = 8, 100_000
+SHARES, SAMPLE = (0.03, 0.25), 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def all_eps(graph: JaccardGraph, min_samples: int = 4) -> AllEps:
     core = kernels.core_distances(indptr, data, min_samples)
     parent = np.arange(len(core))
     weights, ends = [np.empty(0, np.float32)], [np.empty((0, 2), np.int32)]
-    bounds = [-1.0, *np.quantile(data[:: 1 + len(data) // SAMPLE], np.linspace(0, 1, STEPS + 1)[1:-1] ** 2).tolist(), np.inf]
+    bounds = [-1.0, *np.quantile(data[:: 1 + len(data) // SAMPLE], SHARES).tolist(), np.inf]
     for low, high in pairwise(bounds):
         edge_weights, edge_ends = kernels.reachability_edges(
             indptr, indices, data, core, parent, np.float32(low), np.float32(min(high, np.finfo(np.float32).max))

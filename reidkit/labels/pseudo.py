@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from reidkit.errors import LabelsError, shown
 from reidkit.jaccard.graph import JaccardGraph
@@ -137,7 +138,8 @@ def centroids(features: np.ndarray, labels: np.ndarray, *, normalise: bool = Fal
     for start in range(0, len(kept), 4096):
         rows = kept[start : start + 4096]
         part = features[rows].astype(np.float64)
-        np.add.at(sums, labels[rows], _unit(part) if unit_rows else part)
+        members = sparse.csr_array((np.ones(len(rows)), (labels[rows], np.arange(len(rows)))), shape=(clusters, len(rows)))
+        sums += members @ (_unit(part) if unit_rows else part)
     means = sums / np.bincount(labels[kept], minlength=clusters)[:, None]
     return (_unit(means) if normalise else means).astype(np.float32)
 

@@ -1,4 +1,8 @@
-"""Compiled inner loops of the neighbour search. Each releases the interpreter lock and works on the rows it is given."""
+"""Compiled inner loops of the neighbour search. Each releases the interpreter lock and works on the rows it is given.
+
+numba's disk cache looks at the file of a kernel only: who changes `dot`, `on_grid` or `doubled` here must also touch the
+kernels of other rooms that call them (or delete ``__pycache__``).
+"""
 
 from __future__ import annotations
 
