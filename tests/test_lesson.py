@@ -17,7 +17,8 @@ from reidkit.lesson.checks import judge
 from reidkit.lesson.display import without_docstring
 from reidkit.lesson.predictions import Question, control, reveal_html
 from reidkit.lesson.progress import Progress
-from reidkit.lesson.record import METRIC_MIME, metric, recorded_seconds
+from reidkit.lesson.record import METRIC_MIME, metric
+from reidkit.lesson.recorded import recorded_seconds, take_in
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.widget import View
 
@@ -85,8 +86,20 @@ def test_card_says_what_is_and_is_not_recorded():
     assert "not yet recorded" in text and "Direct" not in text and find_entry("06").title in text
 
 
-def test_recorded_seconds_of_an_unknown_lesson():
-    assert recorded_seconds("99_none") == {}
+def test_recorded_seconds_come_from_runs_that_passed(tmp_path):
+    file = tmp_path / "recorded.json"
+    assert recorded_seconds("01_a", file) == {}
+    for name, verdict, seconds in (("01_a", "passed", 12.345), ("02_b", "failed", 3.0)):
+        folder = tmp_path / "run" / name
+        folder.mkdir(parents=True)
+        record = {"notebook": f"{name}.ipynb", "profile": "smoke", "verdict": verdict, "seconds": seconds}
+        (folder / "record.json").write_text(json.dumps(record))
+    take_in([tmp_path / "run"], file)
+    record = {"notebook": "01_a.ipynb", "profile": "demo", "verdict": "passed", "seconds": 99.0}
+    (tmp_path / "run" / "01_a" / "record.json").write_text(json.dumps(record))
+    take_in([tmp_path / "run"], file)
+    assert json.loads(file.read_text()) == {"01_a": {"smoke": 12.3, "demo": 99.0}}
+    assert recorded_seconds("01_a", file) == {"smoke": 12.3, "demo": 99.0}
 
 
 # ------------------------------------------------------------------------------------------------------- predictions

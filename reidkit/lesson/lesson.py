@@ -20,7 +20,8 @@ from reidkit.lesson.display import highlighted, inline, panel, show_html, withou
 from reidkit.lesson.exercises import exercises_of, find_exercise
 from reidkit.lesson.predictions import Answer, Question, control, question_html, reveal_html
 from reidkit.lesson.progress import Progress, default_path
-from reidkit.lesson.record import metric, recorded_seconds, show_metric
+from reidkit.lesson.record import metric, show_metric
+from reidkit.lesson.recorded import recorded_seconds
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View, headless
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from importlib.resources import files
 from numbers import Real
 
 from IPython.display import display
@@ -13,7 +11,6 @@ from reidkit.errors import LessonError
 
 METRIC_MIME = "application/vnd.reidkit.metric+json"
 DIRECTIONS = ("higher", "lower")
-RECORDED = "recorded.json"
 
 
 def metric(name: str, value: object, unit: str, direction: str | None = None) -> dict[str, object]:
@@ -46,14 +43,3 @@ def show_metric(figure: dict[str, object]) -> None:
     value = figure["value"]
     shown = f"{value:.4g}" if isinstance(value, float) else f"{value}"
     display({METRIC_MIME: figure, "text/plain": f"recorded: {figure['name']} = {shown} {figure['unit']}"}, raw=True)
-
-
-def recorded_seconds(slug: str) -> dict[str, float]:
-    """Machine seconds of a lesson at each profile, as the last recorded runs measured them.
-
-    They come from ``recorded.json`` beside this file: ``{slug: {profile: seconds}}``, written by whoever releases.
-    """
-    file = files("reidkit.lesson") / RECORDED
-    if not file.is_file():
-        return {}
-    return {str(k): float(v) for k, v in json.loads(file.read_text(encoding="utf-8")).get(slug, {}).items()}
