@@ -131,7 +131,15 @@ def test_two_parameters_cells_are_refused():
         read_parameters(notebook, "lesson.ipynb")
 
 
-@given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text(), st.lists(st.integers() | st.text())))
+@given(
+    st.one_of(
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        st.text(),
+        st.lists(st.integers() | st.text()),
+    )
+)
 def test_any_literal_default_survives_and_its_own_text_parses_back(value):
     parameter = declared(f"x = {value!r}")["x"]
     assert parameter.default == value and type(parameter.default) is type(value)
