@@ -29,6 +29,8 @@ from reidkit.capsule import Capsule
 from reidkit.diagnose import diagnose
 from reidkit.diagnose.records_summary import records_summary
 from reidkit.errors import ReidkitError, RunnerError, shown
+from reidkit.method import Method
+from reidkit.methods.canu import CANU
 from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
 from reidkit.storage import fingerprint, sha256, write_atomically, write_json
 from reidkit.training import fit, judge_on
@@ -48,6 +50,7 @@ LABELLED_BY = (
     "evaluate",
     "diagnose",
     "methods/cluster_finetune.py",
+    "methods/canu.py",
 )
 RUNS = {
     "facts": "the target world",
@@ -55,7 +58,10 @@ RUNS = {
     "supervised": "trained with the target's own labels",
     "plain": "cluster and fine-tune on raw features",
     "normalised": "cluster and fine-tune on features normalised by camera",
+    "adversarial": "as plain, against a camera discriminator (+Adv)",
+    "conditional": "as plain, against one that knows the cluster's centroid (CANU)",
 }
+CONDITIONS = {"adversarial": "none", "conditional": "centroid"}
 COLUMNS = {  # measurement -> (run it comes from, heading, times, digits)
     "supervised_map": ("supervised", "own labels, mAP %", 100, 1),
     "home_map": ("source", "at home, mAP %", 100, 1),
@@ -68,6 +74,10 @@ COLUMNS = {  # measurement -> (run it comes from, heading, times, digits)
     "plain_information_first": ("plain", "plain, first I(label; camera)", 1, 2),
     "plain_information_last": ("plain", "plain, last I(label; camera)", 1, 2),
     "normalised_information_first": ("normalised", "normalised, first I(label; camera)", 1, 2),
+    "adversarial_map": ("adversarial", "+Adv, mAP %", 100, 1),
+    "adversarial_information_last": ("adversarial", "+Adv, last I(label; camera)", 1, 2),
+    "conditional_map": ("conditional", "CANU, mAP %", 100, 1),
+    "conditional_information_last": ("conditional", "CANU, last I(label; camera)", 1, 2),
     "plain_lost_first": ("plain", "plain, identities lost at first", 1, 1),
     "plain_unseen_first": ("plain", "of these unseen", 1, 1),
     "identities": ("facts", "identities", 1, 0),
@@ -87,7 +97,6 @@ class Verdict:
 
 def measure(profile: str, pair: str, run: str, seed: int) -> dict[str, float]:
     """The numbers of one run, from the cache when it was done before."""
-    seed = 0 if run == "facts" else seed  # a world is the same for every seed of training
     made_from = {"profile": asdict(stages.profile(profile)), "pair": PAIRS[pair], "run": run, "seed": seed, "rho": RHO[profile]}
     folder = stages.stage("calibration", made_from | {"labels": labelling_code()}, _maker(profile, pair, run, seed))
     return json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
@@ -98,13 +107,14 @@ def _maker(profile: str, pair: str, run: str, seed: int) -> Callable[[Path], obj
 
     def make(folder: Path) -> Path:
         if run == "facts":
-            numbers = facts(profile, target)
+            numbers = facts(profile, target, seed)
         elif run == "source":
-            network = ClusterAndFinetune(stages.pretrained(profile, source, seed, progress=False))
-            numbers = {"home_map": judged(profile, source, network), "direct_map": judged(profile, target, network)}
+            network = pretrained(profile, source, seed)
+            numbers = {
+                name: judged(profile, world, network, seed) for name, world in (("home_map", source), ("direct_map", target))
+            }
         elif run == "supervised":
-            network = ClusterAndFinetune(stages.pretrained(profile, target, seed, progress=False))
-            numbers = {"supervised_map": judged(profile, target, network)}
+            numbers = {"supervised_map": judged(profile, target, pretrained(profile, target, seed), seed)}
         else:
             numbers = {f"{run}_{name}": value for name, value in adapted(profile, pair, run, seed, folder).items()}
         return write_json(folder / "numbers.json", numbers)
@@ -112,14 +122,19 @@ def _maker(profile: str, pair: str, run: str, seed: int) -> Callable[[Path], obj
     return make
 
 
-def judged(profile: str, preset: str, method: ClusterAndFinetune) -> float:
+def pretrained(profile: str, preset: str, seed: int, recipe: Recipe | None = None) -> ClusterAndFinetune:
+    """Cluster-and-fine-tune around the network that world `seed` of a preset trained from `seed`."""
+    return ClusterAndFinetune(stages.pretrained(profile, preset, seed, world_seed=seed, progress=False), recipe, seed=seed)
+
+
+def judged(profile: str, preset: str, method: Method, seed: int) -> float:
     """mAP of a network on a world, 0..1."""
-    return judge_on(stages.shared_world(profile, preset), size=stages.profile(profile).size)(method)["mean_ap"]
+    return judge_on(stages.shared_world(profile, preset, seed), size=stages.profile(profile).size)(method)["mean_ap"]
 
 
-def facts(profile: str, preset: str) -> dict[str, float]:
+def facts(profile: str, preset: str, seed: int) -> dict[str, float]:
     """What the training images of a world tell about cameras, before any network."""
-    found = records_summary(stages.shared_world(profile, preset).train)
+    found = records_summary(stages.shared_world(profile, preset, seed).train)
     names = {"identity_information": "camera_information", "identity_information_chance": "camera_information_chance"}
     names |= {name: name for name in ("camera_entropy", "images", "identities")}
     return {name: found.value(statistic) for name, statistic in names.items()}
@@ -128,9 +143,12 @@ def facts(profile: str, preset: str) -> dict[str, float]:
 def adapted(profile: str, pair: str, run: str, seed: int, folder: Path) -> dict[str, float]:
     """Cluster and fine-tune, as lesson 06 does: the last epoch's mAP and what the labels were like."""
     wanted, (source, target) = stages.profile(profile), PAIRS[pair]
-    world = stages.shared_world(profile, target)
+    world = stages.shared_world(profile, target, seed)
     recipe = Recipe(rho=RHO[profile], camera="normalised" if run == "normalised" else "as-is")
-    method = ClusterAndFinetune(stages.pretrained(profile, source, seed, progress=False), recipe, seed=seed)
+    method: Method = pretrained(profile, source, seed, recipe)
+    if run in CONDITIONS:
+        dimension = method.embedder.dimension
+        method = CANU(method, ("f",), dimension, world.num_cameras, condition=CONDITIONS[run], seed=seed)
     judge, out, blind = judge_on(world, size=wanted.size), folder / "run", world.train.blind()
     capsule = fit(method, blind, schedule=wanted.target, out=out, seed=seed, judge=judge, progress=False)
     return read_run(capsule, world.train.camera, world.train.truth())
@@ -231,16 +249,15 @@ def page(record: Record) -> str:
         "",
         "Made by `python data_scripts/calibrate.py` from `calibration.json`; not edited by hand.",
         "",
-        f"{head} {setting['rho']:g}, reidkit {record['version']}. Seeds are those of training; each world is the one of seed 0.",
+        f"{head} {setting['rho']:g}, reidkit {record['version']}. A seed is that of the worlds and of training at once.",
         "Adaptation is `ClusterAndFinetune` with the schedule of the profile, judged after its last epoch. Values are means over",
         "seeds ± their standard deviation (n - 1); in brackets the number of seeds. A dash is a run that is not done yet.",
         "",
         "| | " + " | ".join(f"{pair} ({' → '.join(PAIRS[pair])})" for pair in pairs) + " |",
         "|---" * (len(pairs) + 1) + "|",
     ]
-    for name, (run, heading, times, digits) in COLUMNS.items():
-        found = [[times * value for value in values(record, pair, name)] for pair in pairs]
-        cells = [_cell(seeds[:1] if run == "facts" else seeds, digits, counted=run != "facts") for seeds in found]
+    for name, (_, heading, times, digits) in COLUMNS.items():
+        cells = [_cell([times * value for value in values(record, pair, name)], digits) for pair in pairs]
         lines.append(f"| {heading} | " + " | ".join(cells) + " |")
     lines += ["", "## What was wanted", "", "| pair | wanted | found | verdict |", "|---|---|---|---|"]
     words = {True: "met", False: "**not met**", None: "not measured"}
@@ -249,13 +266,13 @@ def page(record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: list[float], digits: int, *, counted: bool) -> str:
+def _cell(found: list[float], digits: int) -> str:
     if not found:
         return "–"
     if not np.isfinite(found).all():
         return "undefined"
     spread = f" ± {np.std(found, ddof=1):.{digits}f}" if len(found) > 1 else ""
-    return f"{fmean(found):.{digits}f}{spread}" + f" ({len(found)})" * counted
+    return f"{fmean(found):.{digits}f}{spread} ({len(found)})"
 
 
 def write(record: Record, out: Path) -> None:

@@ -149,12 +149,18 @@ def shared_world(profile_name: str, preset: str, seed: int = 0) -> Records:
 
 
 def pretrained(
-    profile_name: str, preset: str, seed: int = 0, *, recipe: str = "bot-without-centres", progress: bool = True
+    profile_name: str,
+    preset: str,
+    seed: int = 0,
+    *,
+    world_seed: int = 0,
+    recipe: str = "bot-without-centres",
+    progress: bool = True,
 ) -> Embedder:
-    """A network trained with the identities of the synthetic world `preset`."""
+    """A network trained, from `seed`, with the identities of the synthetic world `preset` of `world_seed`."""
     wanted = profile(profile_name)
-    made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "recipe": recipe}
-    records = shared_world(profile_name, preset)
+    made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "world_seed": world_seed, "recipe": recipe}
+    records = shared_world(profile_name, preset, world_seed)
 
     def method() -> SourcePretraining:
         embedder = build_embedder(wanted.backbone, weights=wanted.weights, seed=seed)
