@@ -155,10 +155,14 @@ def pretrained(
     *,
     world_seed: int = 0,
     recipe: str = "bot-without-centres",
+    schedule: Schedule | None = None,
     progress: bool = True,
 ) -> Embedder:
-    """A network trained, from `seed`, with the identities of the synthetic world `preset` of `world_seed`."""
-    wanted = profile(profile_name)
+    """A network trained, from `seed`, with the identities of the synthetic world `preset` of `world_seed`.
+
+    `schedule` takes the place of the profile's own.
+    """
+    wanted = replace(profile(profile_name), source=schedule or profile(profile_name).source)
     made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "world_seed": world_seed, "recipe": recipe}
     records = shared_world(profile_name, preset, world_seed)
 
