@@ -41,7 +41,7 @@ demo: $(STAMP)
 define execute
 	$(REIDKIT) data worlds --profile $(1)
 	$(REIDKIT) data networks --profile $(1)
-	$(if $(ARCHIVES),$(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/omniglot)
+	$(if $(ARCHIVES),$(REIDKIT) data omniglot $(foreach archive,$(ARCHIVES),--archive "$(archive)") --out .cache/reidkit/omniglot)
 	$(REIDKIT) run --profile $(1) --out runs/$(1)
 endef
 

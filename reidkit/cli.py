@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from reidkit.runner.plan import Job
 
 USAGE = 2
-STANDARD_PAIR = ("summer", "winter")  # source and target of most lessons
+SOURCE = "summer"  # what the networks of the lessons were trained on
+LESSON_WORLDS = (SOURCE, "winter", "hard-winter")
 PLAIN = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 app = typer.Typer(help="Learn unsupervised person re-identification, and diagnose its pseudo-labels.", **PLAIN)  # type: ignore[arg-type]
 data = typer.Typer(help="Make, unpack and check data sets.", no_args_is_help=True, rich_markup_mode=None)
@@ -96,6 +97,49 @@ def diagnose(
     typer.echo(f"Report: {out}")
 
 
+@app.command()
+def analyst(
+    table: Annotated[Path, typer.Argument(help="Dump with labels and cameras, as for diagnose.")],
+    features: Annotated[Path | None, typer.Option(help="Dump with features (N, D), row by row the same images.")] = None,
+    graph: Annotated[Path | None, typer.Option(help="Sparse distances, as scipy.sparse.save_npz stores them.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder that the file names in the table are relative to.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="WANTED=FOUND", help="Its name in the table; repeat.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="First port to try.")] = 8866,
+    browser: Annotated[bool, typer.Option(help="Whether to open a browser.")] = True,
+) -> None:
+    """Look at the pseudo-labels of any code base in a browser: linked maps, galleries and tables, on this machine only."""
+    from reidkit.analyst import Source
+    from reidkit.analyst.serve import serve
+
+    source = Source.of(table, features=features, graph=graph, images=images, columns=_split_parameters(column or []))
+    typer.echo(source.diagnose().describe())
+    serve(source, port=port, browser=browser)
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="labels, ranking, rerank, kmeans, extract or maps; table writes the README's.")],
+    size: Annotated[list[int] | None, typer.Option(help="Images; repeat for several. The goals' sizes when not given.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each contestant, which take turns.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="Folder of the record; runs/bench, for table docs/records.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few hundred images, to try the measurement itself.")] = False,
+    most_seconds: Annotated[float, typer.Option(min=1, help="What is expected to take longer a run is skipped.")] = 900,
+    readme: Annotated[Path, typer.Option(help="File that table writes into.")] = Path("README.md"),
+) -> None:
+    """Measure against others, in one run on the same features: time, memory, agreement, goals."""
+    from reidkit.bench import run as measurements
+    from reidkit.bench import table
+
+    if what == "table":
+        changed = table.update_readme(readme, out or Path("docs/records"))
+        typer.echo(f"{readme}: {'written' if changed else 'as it should be'}")
+        return
+    limits: dict[str, Any] = {"repeats": repeats, "limit": most_seconds}
+    folder = out or Path("runs/bench")
+    measurements.bench(what, sizes=size or [], quick=quick, out=folder, say=lambda line: typer.echo(line, err=True), **limits)
+    typer.echo(f"Record: {measurements.record_path(folder, what)}")
+
+
 @data.command()
 def world(
     preset: Annotated[str, typer.Argument(help="Preset, for instance summer or winter.")],
@@ -113,10 +157,10 @@ def world(
 def worlds(
     profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the run.")] = "smoke",
 ) -> None:
-    """Render the standard pair of worlds at a profile's size, once, into the cache that lessons read."""
+    """Render the worlds that several lessons use at a profile's size, once, into the cache that they read."""
     from reidkit.stages import cache_folder, shared_world
 
-    for preset in STANDARD_PAIR:
+    for preset in LESSON_WORLDS:
         _describe(shared_world(profile, preset), cache_folder() / "worlds")
 
 
@@ -124,13 +168,13 @@ def worlds(
 def networks(
     profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the run.")] = "smoke",
 ) -> None:
-    """Train the networks that lessons start from, one a seed, on the first of the standard pair; once, into the same cache."""
+    """Train the networks that lessons start from, one a seed, on the source world; once, into the same cache."""
     from reidkit.stages import cache_folder, pretrained
     from reidkit.stages import profile as find_profile
 
     for seed in range(find_profile(profile).seeds):
-        pretrained(profile, STANDARD_PAIR[0], seed)
-        typer.echo(f"network {STANDARD_PAIR[0]}, seed {seed}: {cache_folder() / 'pretrained'}")
+        pretrained(profile, SOURCE, seed)
+        typer.echo(f"network {SOURCE}, seed {seed}: {cache_folder() / 'pretrained'}")
 
 
 @data.command()

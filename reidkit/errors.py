@@ -57,6 +57,10 @@ class LessonError(ReidkitError):
     """A notebook was used in a way that it cannot follow."""
 
 
+class BenchError(ReidkitError):
+    """A measurement cannot be made as asked."""
+
+
 class RunnerError(ReidkitError):
     """A headless run was asked for something that it cannot do."""
 

@@ -34,6 +34,7 @@ class ImageTable:
         name: what to call this set in titles.
         camera_names: the original name of each camera index.
         pixels: uint8 (N, H, W, 3), row by row the images of `frame`; None when they are files.
+        drawn: whether these pictures are known to show nobody real; only then are they shown without being asked for.
     """
 
     frame: pd.DataFrame
@@ -41,6 +42,7 @@ class ImageTable:
     name: str = "records"
     camera_names: tuple[str, ...] = ()
     pixels: np.ndarray | None = field(default=None, repr=False)
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         frame = self.frame.reset_index(drop=True)
@@ -120,7 +122,7 @@ class Records(ImageTable):
     def blind(self) -> ImageTable:
         """The same images without identities, nuisances or anything else that training must not see."""
         kept = [c for c in SEEN_BY_METHODS if c in self.frame]
-        return ImageTable(self.frame[kept].copy(), self.root, self.name, self.camera_names, self.pixels)
+        return ImageTable(self.frame[kept].copy(), self.root, self.name, self.camera_names, self.pixels, self.drawn)
 
     def summary(self) -> pd.DataFrame:
         """Images, identities and cameras of each split (distractors and junk counted apart)."""
@@ -157,6 +159,7 @@ def make_records(
     root: str | os.PathLike[str] | None = None,
     name: str = "records",
     pixels: np.ndarray | None = None,
+    drawn: bool = False,
     check_paths: bool = True,
 ) -> Records:
     """Check a data frame and turn it into `Records`; the door that every reader goes through.
@@ -166,6 +169,7 @@ def make_records(
             `split` and anything else. Without `camera` all images belong to one camera; without `split` all are ``train``.
         root: folder that the paths are relative to.
         pixels: uint8 (N, H, W, 3) instead of files.
+        drawn: whether the pictures show nobody real (see `ImageTable`).
         check_paths: whether every file must exist.
 
     Raises:
@@ -200,7 +204,7 @@ def make_records(
     if pixels is None and check_paths:
         missing = pd.Series([not ((base / p) if base else Path(p)).is_file() for p in frame["path"]])
         _refuse_rows(frame, missing, name, "Every path is a file.", f"Check the root folder {base} or restore the files.", "path")
-    return Records(frame, base, name, tuple(str(c) for c in cameras), pixels)
+    return Records(frame, base, name, tuple(str(c) for c in cameras), pixels, drawn)
 
 
 def read_records(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Records:

@@ -9,14 +9,14 @@ import pytest
 from scipy import sparse
 from scipy.stats import spearmanr
 from sklearn.cluster import DBSCAN
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score, homogeneity_score, silhouette_score
 
 from reidkit.diagnose import diagnose
 from reidkit.diagnose.audit import STRATA, audit_result, audit_sample, wilson
 from reidkit.diagnose.calibrate import Case, calibrate_gauges
 from reidkit.diagnose.counts import as_singletons
 from reidkit.diagnose.panel import panel, reliability
-from reidkit.diagnose.radii import GAUGES, dbscan_on, eps_curve
+from reidkit.diagnose.radii import GAUGES, dbscan_on, eps_curve, label_curve
 from reidkit.errors import DiagnosisError
 
 EPS = (0.2, 0.35, 0.5, 0.65, 0.8)
@@ -63,6 +63,34 @@ def test_curve_over_radii_equals_its_parts_one_by_one() -> None:
         if len(set(label)) > 1:
             assert row.silhouette == pytest.approx(silhouette_score(dense, label, metric="precomputed"), abs=1e-9)
     assert "f1" not in eps_curve(graph, camera, EPS) and np.isnan(eps_curve(graph, camera, [0.4])["stability"][0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_label_curve_equals_counting_by_hand(seed: int) -> None:
+    """F from every pair, lost identities from every cluster, homogeneity from scikit-learn; unknown people and outliers too."""
+    generator = np.random.default_rng(seed)
+    identity, camera = generator.integers(-1, 6, 60), generator.integers(0, 3, 60)
+    labels = {eps: np.unique(generator.integers(-1, 9, 60), return_inverse=True)[1] - 1 for eps in EPS} | {0.95: np.full(60, -1)}
+    curve = label_curve(labels.__getitem__, camera, list(labels), identities=identity)
+    assert list(curve.columns) == ["eps", "camera_homogeneity", "f1", "lost"] and list(curve["eps"]) == list(labels)
+    known = np.flatnonzero(identity >= 0)
+    for row in curve.itertuples():
+        label = labels[row.eps]
+        pairs = list(itertools.combinations(known, 2))
+        same = [(label[i] == label[j] >= 0, identity[i] == identity[j]) for i, j in pairs]
+        both, either = sum(a and b for a, b in same), sum(a for a, _ in same) + sum(b for _, b in same)
+        assert row.f1 == pytest.approx(2 * both / either)
+        owners = set()
+        for cluster in set(label) - {-1}:
+            people = identity[(label == cluster) & (identity >= 0)].tolist()
+            owners |= {who for who in people if 2 * people.count(who) > len(people)}
+        assert row.lost == len(set(identity[known]) - owners)
+        kept = label >= 0
+        if kept.any():
+            assert row.camera_homogeneity == pytest.approx(homogeneity_score(camera[kept], label[kept]))
+        else:
+            assert np.isnan(row.camera_homogeneity)
+    assert list(label_curve(labels.__getitem__, camera, [0.2]).columns) == ["eps", "camera_homogeneity"]
 
 
 def test_another_clustering_can_be_handed_in() -> None:

@@ -1,17 +1,18 @@
 """The Jaccard graph at size: estimates before it starts, several processes, memory."""
 
+import importlib
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from reidkit.errors import LabelsError
-from reidkit.jaccard import jaccard_graph
+from reidkit.jaccard import jaccard_graph, rerank
 from reidkit.jaccard.estimate import available_memory, estimate
-from reidkit.neighbours import Processes
 from tests.test_jaccard import unit_rows
 
 
@@ -32,24 +33,52 @@ def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch, caplog):
         jaccard_graph(x)
 
 
-def _shared_graph(rank, folder):
-    """One of two processes."""
-    import torch.distributed as dist
+SHARED = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch.distributed as dist
+from reidkit.jaccard import jaccard_graph
+from reidkit.neighbours import Processes
+from tests.test_jaccard import unit_rows
 
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    x = unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40)
-    matrix = jaccard_graph(x, k1=12, variant="full", processes=Processes.current()).matrix
-    np.savez(folder / f"graph{rank}.npz", indptr=matrix.indptr, indices=matrix.indices, data=matrix.data)
-    dist.destroy_process_group()
+dist.init_process_group("gloo")
+x = unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40)
+matrix = jaccard_graph(x, k1=12, variant="full", processes=Processes.current()).matrix
+np.savez(Path(sys.argv[1]) / f"graph{dist.get_rank()}.npz", indptr=matrix.indptr, indices=matrix.indices, data=matrix.data)
+dist.destroy_process_group()
+"""
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_graph(tmp_path):
-    torch.multiprocessing.spawn(_shared_graph, args=(tmp_path,), nprocs=2)
+def test_two_processes_under_torchrun_give_the_same_graph(tmp_path):
+    """`torchrun` itself, on one machine, with gloo."""
+    (tmp_path / "shared.py").write_text(SHARED)
+    root = str(Path(__file__).parents[1])
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launch, str(tmp_path / "shared.py"), str(tmp_path)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     wanted = jaccard_graph(unit_rows(np.random.default_rng(1), 1100, 12, duplicates=40), k1=12, variant="full").matrix
     for rank in (0, 1):
         stored = np.load(tmp_path / f"graph{rank}.npz")
         assert all((stored[part] == getattr(wanted, part)).all() for part in ("indptr", "indices", "data"))
+
+
+def test_a_ranking_that_cannot_fit_is_refused(monkeypatch):
+    """The dense result counts, and the number and the limit are named."""
+    x = unit_rows(np.random.default_rng(0), 300, 8)
+    monkeypatch.setattr(importlib.import_module("reidkit.jaccard.rerank"), "MANY", 100)
+    assert rerank(x[:20], x[20:]).shape == (20, 280)
+    monkeypatch.setattr("reidkit.jaccard.estimate.available_memory", lambda: 1)
+    with pytest.raises(LabelsError, match=r"300 images takes about .* GiB are free(.|\n)*fewer images"):
+        rerank(x[:20], x[20:])
+
+
+def test_indices_keep_32_bits():
+    """Half the memory, and what the pair stage waits for."""
+    matrix = jaccard_graph(unit_rows(np.random.default_rng(0), 60, 8)).matrix
+    assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
 
 
 def test_memory_grows_with_the_images_not_their_square():

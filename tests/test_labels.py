@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,6 +163,23 @@ def test_chk_2_5_eps_is_frozen():
     kept, own = cluster(second, cameras, how, eps=eps), cluster(second, cameras, how)
     assert kept.history["eps"] == eps != own.history["eps"]
     assert kept.labels.tolist() == dbscan(jaccard_graph(second, k1=8, variant="full"), eps, 2).tolist()
+
+
+def test_a_large_set_with_a_fixed_eps_stores_what_the_radius_needs(monkeypatch):
+    """The labels are those of the whole graph; with eps still to be found, or a source term, everything is stored."""
+    monkeypatch.setattr("reidkit.labels.clustering.MANY", 50)
+    x, cameras = _clumps(np.random.default_rng(0)), np.zeros(200, np.int64)
+    how = ClusterSettings(k1=8, eps=0.5, min_samples=2)
+    small = cluster(x, cameras, how)
+    assert small.graph.max_distance == pytest.approx(0.6)
+    assert small.labels.tolist() == dbscan(jaccard_graph(x, k1=8, variant="full"), 0.5, 2).tolist()
+    assert cluster(x, cameras, replace(how, eps=None)).graph.max_distance == 1.0
+    assert cluster(x, cameras, replace(how, source_weight=0.1), source=x[:30]).graph.max_distance == 1.0
+
+
+def _clumps(rng):
+    x = rng.normal(size=(20, 16)).repeat(10, axis=0) + 0.4 * rng.normal(size=(200, 16))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_chk_2_7_outliers_have_no_row():

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, mutual_info_score
 
 from reidkit.lesson.checks import Case, Exercise, Slip, difference, judge, verdict_html
 from reidkit.lesson.exercises import ex01, ex06, exercises_of, find_exercise, lessons_with_exercises
-from tests import answers21
+from tests import answers05, answers07, answers08, answers21, answers22
 
 # ------------------------------------------------------------------------------------------ 01-warmup: AP of a ranking
 
@@ -205,7 +205,11 @@ RIGHT = {
     "06-warmup": (lost_by_sets, lost_by_maximum),
     "06-core": (information_by_library, information_by_loop),
     "06-stretch": (eps_by_loop, eps_by_partition),
+    **answers05.RIGHT,
+    **answers07.RIGHT,
+    **answers08.RIGHT,
     **answers21.RIGHT,
+    **answers22.RIGHT,
 }
 WRONG = {
     "01-warmup": (ap_ranks_from_zero, ap_divided_by_gallery, ap_zero_for_none),
@@ -214,7 +218,11 @@ WRONG = {
     "06-warmup": (lost_counts_any, lost_returns_number, lost_smaller_than_two),
     "06-core": (information_with_outliers, information_in_bits, information_normalised),
     "06-stretch": (eps_with_diagonal, eps_as_percentile, eps_without_at_least_one),
+    **answers05.WRONG,
+    **answers07.WRONG,
+    **answers08.WRONG,
     **answers21.WRONG,
+    **answers22.WRONG,
 }
 KEYS = [exercise.key for lesson in lessons_with_exercises() for exercise in exercises_of(lesson)]
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.errors import LabelsError
-from reidkit.neighbours import BACKENDS, Processes, backends, checked_rows, nearest, neighbour_lists
+from reidkit.neighbours import BACKENDS, Processes, backends, candidates, checked_rows, nearest, neighbour_lists
 from reidkit.neighbours.candidates import Candidates, prove
+from reidkit.neighbours.kernels import order_and_turn
 from reidkit.neighbours.tiles import candidates_from_tiles, ordered_bits
 from reidkit.threads import in_threads
 
@@ -111,6 +112,7 @@ def test_lists_of_a_set_in_itself(finder, seed, images, columns, copies):
     least = np.round(rows.astype(float) @ rows.T.astype(float) * 2**40)
     np.fill_diagonal(least, np.inf)
     assert lists.farthest.tolist() == least.argmin(axis=1).tolist()
+    np.testing.assert_allclose(lists.least, least.min(axis=1) / 2**40, atol=2**-39)
 
 
 def test_the_proof_fails_when_a_candidate_was_missed():
@@ -124,11 +126,34 @@ def test_the_proof_fails_when_a_candidate_was_missed():
     assert prove(rows, None, 10, short).index.tolist() == wanted.index.tolist()
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("own", [True, False])
+def test_many_rows_without_a_proof_are_searched_in_float32(monkeypatch, sign, own):
+    """The second search equals the definition, in pieces, with copies that float32 cannot tell apart either."""
+    rng = np.random.default_rng(6)
+    rows = unit_rows(rng, 500, 24)
+    rows[100:180] = rows[7]
+    monkeypatch.setattr(candidates, "ROWS_AT_ONCE", 130)
+    asked = np.arange(0, 500, 2)
+    database = None if own else rows[::-1].copy()
+    wanted = candidates.exact_rows(rows, database, asked, 9, sign)
+    similarity, index = candidates.in_float32(rows, database, asked, 9, sign)
+    assert index.tolist() == wanted[1].tolist()
+    assert similarity.tolist() == wanted[0].tolist()
+    monkeypatch.setattr(candidates, "MANY_ROWS", 10)
+    near, _ = candidates_from_tiles(rows, None, 20)
+    short = Candidates(near.values[:, :9], near.places[:, :9], near.margin, near.relative)
+    assert prove(rows, None, 10, short).index.tolist() == neighbour_lists(rows, 10, backend="numpy").index.tolist()
+
+
 def test_bfloat16_bits_are_ordered_as_their_numbers():
     numbers = torch.tensor([-3.0, -1.5, -1e-3, -0.0, 0.0, 1e-3, 1.0, 70.0]).bfloat16()
     keys = ordered_bits(numbers.view(torch.int16).numpy())
     assert (np.diff(keys.astype(int)) > 0).all()
     assert (ordered_bits(keys) == numbers.view(torch.int16).numpy()).all()
+    tile = numbers.view(torch.int16).numpy()[None].copy()
+    turned = order_and_turn(tile)
+    assert (tile[0] == keys).all() and (np.diff(turned[0].astype(int)) < 0).all()
 
 
 def test_threads_change_nothing(monkeypatch):

@@ -21,7 +21,9 @@ from reidkit.show.palette import COLOURS
 def view(n: int = 60, *, names: list[str] | None = None) -> EmbeddingMap:
     generator = np.random.default_rng(0)
     frame = pd.DataFrame({"path": [f"{i}.png" for i in range(n)], "identity": np.arange(n) // 4 + 1, "camera": np.arange(n) % 3})
-    table: Records = make_records(frame, pixels=generator.integers(0, 255, (n, 16, 8, 3), np.uint8), check_paths=False)
+    table: Records = make_records(
+        frame, pixels=generator.integers(0, 255, (n, 16, 8, 3), np.uint8), drawn=True, check_paths=False
+    )
     label = np.where(generator.random(n) < 0.2, -1, np.arange(n) // 4)
     cameras = table.camera if names is None else np.array(names)[table.camera]
     return EmbeddingMap(diagnose(label, cameras, identities=table.identity, features=generator.normal(size=(n, 9))), table)
@@ -107,7 +109,7 @@ def test_a_selection_in_the_browser_reaches_table_gallery_and_sentence() -> None
     live = shown.live()
     chart = parts(live)[1]
     chart.set_state({"selected": memoryview(np.array([3, 7, 8], "<i4").tobytes())})
-    assert shown.selection.tolist() == [3, 7, 8] and np.flatnonzero(shown.data()["selected"]).tolist() == [3, 7, 8]
+    assert shown.selection.rows.tolist() == [3, 7, 8] and np.flatnonzero(shown.data()["selected"]).tolist() == [3, 7, 8]
     _, _, sentence, gallery, status = parts(live)
     assert "Selected: 3 images" in sentence and "Contact sheet of 3 pictures" in gallery and status == ""
     chart.set_state({"selected": memoryview(b"")})

@@ -13,9 +13,10 @@ from PIL import Image
 
 from reidkit.diagnose import diagnose
 from reidkit.diagnose.faults import FAULTS, members, sort_clusters
+from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError, ImageError, ReidkitError
 from reidkit.records import Records, make_records
-from reidkit.show import Picture, camera_histogram, cluster_gallery, cmc_curve, contact_sheet, epoch_curves
+from reidkit.show import Picture, RunHistory, camera_histogram, cluster_gallery, cmc_curve, contact_sheet, epoch_curves
 from reidkit.show.palette import COLOURS, MARKS, style
 from reidkit.show.picture import DPI, new_figure
 from reidkit.show.thumbnails import MOST, sprite, thumbnails
@@ -28,7 +29,9 @@ def records(images: int = 24, *, size: tuple[int, int] = (32, 16), seed: int = 0
     generator = np.random.default_rng(seed)
     frame = pd.DataFrame({"path": [f"{i}.png" for i in range(images)], "identity": np.arange(images) // 4 + 1})
     frame["camera"] = np.arange(images) % 3 + 1
-    return make_records(frame, pixels=generator.integers(0, 256, (images, *size, 3), np.uint8), check_paths=False, name="toy")
+    return make_records(
+        frame, pixels=generator.integers(0, 256, (images, *size, 3), np.uint8), drawn=True, check_paths=False, name="toy"
+    )
 
 
 def pixels(picture: Picture) -> np.ndarray:
@@ -143,6 +146,7 @@ def test_curves_name_their_values_axes_and_marks() -> None:
     curve = cmc_curve({"before": np.array([0.25, 0.5]), "after": np.array([0.5, 1.0])})
     assert "before: rank-1 25.0%, rank-2 50.0%; after: rank-1 50.0%, rank-2 100.0%" in curve.alt
     axes = curve.figure.axes[0]
+    assert all(float(rank).is_integer() for rank in axes.get_xticks())
     assert axes.get_xlabel() == "rank k" and "share" in axes.get_ylabel()
     table = pd.DataFrame({"epoch": [0, 1, 2], "f1": [0.1, np.nan, 0.4]})
     epochs = epoch_curves(table, ["f1"], unit="share", title="Quality", mark=1)
@@ -150,6 +154,29 @@ def test_curves_name_their_values_axes_and_marks() -> None:
     assert epochs.figure.axes[0].get_ylabel() == "share"
     with pytest.raises(ReidkitError, match="Known: 'epoch', 'f1'"):
         epoch_curves(table, ["f2"])
+
+
+@pytest.mark.parametrize("epochs", [2, 30])
+def test_no_legend_covers_a_curve_and_none_is_cut(epochs: int) -> None:
+    label, camera = np.random.default_rng(0).integers(-1, 4, (epochs, 24)), np.arange(24) % 3
+    scores = pd.DataFrame({"epoch": [0], "mean_ap": [0.5]})
+    history = RunHistory(label, camera, np.arange(24) // 4, scores=scores).static().figure
+    table = pd.DataFrame({"epoch": [0, 1], "a rather long name of a column": [0.1, 0.4]})
+    for figure in (history, epoch_curves(table, list(table)[1:]).figure):
+        figure.canvas.draw()
+        for axes in figure.axes:
+            legend = axes.get_legend().get_window_extent()
+            assert not legend.overlaps(axes.get_window_extent()), axes.get_title()
+            assert not any(legend.overlaps(other.get_tightbbox()) for other in figure.axes if other is not axes)
+            assert legend.x0 > 0 and legend.x1 < figure.bbox.x1, axes.get_title()
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [(1, "identity", "1 identity"), (2, "identity", "2 identities"), (1.0, "camera", "1 camera"), (0, "match", "0 matches")],
+)
+def test_one_of_a_thing_is_singular(count: float, noun: str, words: str) -> None:
+    assert counted(count, noun) == words
 
 
 def test_camera_histogram_counts_images_and_identities() -> None:
@@ -186,6 +213,6 @@ def test_members_show_the_main_identity_first_and_intruders_too() -> None:
 def test_gallery_titles_and_captions_use_the_names_of_the_table() -> None:
     table = records(8)
     picture = cluster_gallery(diagnose(np.repeat([5, 9], 4), table.camera, identities=table.identity), table, fault="by number")
-    assert re.search(r"cluster 5: 4 images, 3 cameras, purity 1\.00, 1 identities, clean; cluster 9", picture.alt)
+    assert re.search(r"cluster 5: 4 images, 3 cameras, purity 1\.00, 1 identity, clean; cluster 9", picture.alt)
     texts = [text.get_text() for text in picture.figure.axes[0].texts]
     assert {"c1", "c2", "c3"} <= set(texts) and "c0" not in texts

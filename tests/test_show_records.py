@@ -15,7 +15,7 @@ from reidkit.diagnose.records_summary import MOST_VALUES, group_table, image_gro
 from reidkit.errors import DiagnosisError, ReidkitError
 from reidkit.records import Records, make_records
 from reidkit.show import Picture, RecordsBrowser
-from reidkit.show import records_browser as module
+from reidkit.show import galleries as module
 from reidkit.show.thumbnails import MOST
 
 
@@ -24,7 +24,7 @@ def records(images: int = 40, seed: int = 0, **columns: object) -> Records:
     frame = pd.DataFrame({"path": [f"{i}.png" for i in range(images)], "identity": rng.integers(-1, 8, images)})
     frame["camera"] = [f"gate {c}" for c in rng.integers(0, 3, images)]
     pixels = rng.integers(0, 256, (images, 16, 8, 3), np.uint8)
-    return make_records(frame.assign(**columns), pixels=pixels, check_paths=False, name="toy")
+    return make_records(frame.assign(**columns), pixels=pixels, drawn=True, check_paths=False, name="toy")
 
 
 def nuisances(images: int = 40) -> Records:
@@ -132,7 +132,7 @@ def test_a_page_shows_its_groups_pictures_only(monkeypatch):
         table, rows = asked.pop()
         assert {str(i) for i in table.identity[rows]} == set(groups[2 * page - 2 : 2 * page]) and len(rows) <= 6
     view.set(by="split").static()
-    assert len(asked.pop()[1]) == 3 and "1 groups" in view.describe()
+    assert len(asked.pop()[1]) == 3 and "1 group by" in view.describe()
     RecordsBrowser(records(600), by="split", rows=50, across=900).static()
     assert len(asked.pop()[1]) <= MOST
 

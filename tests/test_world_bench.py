@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import ModuleType
 
@@ -38,6 +39,14 @@ def test_agreement_notices_other_parts_and_depths(bench: ModuleType) -> None:
     assert bench.agreement(one, one) == 1.0
     assert bench.agreement(one, replace(one, part=one.part.roll(1, dims=3))) < bench.REACHED
     assert bench.agreement(one, replace(one, depth=one.depth + 1.0)) < bench.REACHED
+
+
+def test_the_page_says_what_the_record_says(bench: ModuleType) -> None:
+    record = json.loads(bench.RECORD.read_text(encoding="utf-8"))
+    page = bench.PAGE.read_text(encoding="utf-8").split(bench.BEGIN)[1].split(bench.END)[0]
+    assert page == bench.paragraph(record)
+    record["256x128"]["in_batches"]["images_a_second"] += 1
+    assert page != bench.paragraph(record)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

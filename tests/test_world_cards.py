@@ -30,8 +30,8 @@ def test_every_preset_stands_on_one_card() -> None:
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
 def test_a_card_is_complete(path: Path) -> None:
     facts = facts_of(path)
-    assert set(facts) == FACTS | {"presets", "counts"}
-    assert set(facts["counts"]) == set(facts["presets"])  # type: ignore[call-overload]
+    assert set(facts) == FACTS | {"presets", "counts", "measured"}
+    assert set(facts["counts"]) == set(facts["measured"]) == set(facts["presets"])  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -43,6 +43,16 @@ def test_the_counts_of_a_card_are_true(preset: str) -> None:
     found |= {"distractors": int((frame["identity"] == 0).sum()), "junk": int((frame["identity"] == -1).sum())}
     assert facts["counts"][preset] == found | {"tracklets": frame["tracklet"].nunique()}  # type: ignore[index]
     assert facts["cameras"] == settings.cameras
+
+
+@pytest.mark.parametrize("preset", ["winter", "dependent-winter", "fifteen"])
+def test_the_figures_of_a_card_are_those_of_a_run(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import measure_worlds  # type: ignore[import-not-found]
+
+    (facts,) = (facts for path in CARDS if preset in (facts := facts_of(path))["presets"])  # type: ignore[operator]
+    kept = facts["measured"][preset]  # type: ignore[index]
+    assert measure_worlds.measured(preset, kept["seeds"][0]) == {name: kept[name][0] for name in set(kept) - {"seeds"}}
 
 
 @pytest.fixture

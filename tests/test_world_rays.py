@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from reidkit.world import WorldSettings
 from reidkit.world.body import MATERIALS, PARTS, pose
 from reidkit.world.cameras import make_cameras
+from reidkit.world.figures import PATTERNS, build_scene
 from reidkit.world.people import Person, draw_person
 from reidkit.world.renderer import Scene, candidates, nearest_hits, render
-from reidkit.world.stage import PATTERNS, build_scene, place
+from reidkit.world.stage import place
 
 SMALL = WorldSettings(height=64, width=32)
 

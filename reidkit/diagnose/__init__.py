@@ -10,12 +10,15 @@ from reidkit.diagnose.genealogy import fate_table, flow_table, identity_fates
 from reidkit.diagnose.history import epoch_table
 from reidkit.diagnose.information import Information, mutual_information
 from reidkit.diagnose.ladder import oracle_ladder
+from reidkit.diagnose.map_quality import map_quality
 from reidkit.diagnose.panel import panel, reliability
 from reidkit.diagnose.radii import eps_curve
 from reidkit.diagnose.ranking import rank_query
 from reidkit.diagnose.records_summary import RecordsSummary, records_summary
+from reidkit.diagnose.threshold import Calibration, calibrate_threshold
 
 __all__ = [
+    "Calibration",
     "Case",
     "Comparison",
     "Diagnosis",
@@ -25,6 +28,7 @@ __all__ = [
     "audit_sample",
     "autopsy",
     "calibrate_gauges",
+    "calibrate_threshold",
     "diagnose",
     "diagnose_files",
     "epoch_table",
@@ -32,6 +36,7 @@ __all__ = [
     "fate_table",
     "flow_table",
     "identity_fates",
+    "map_quality",
     "mutual_information",
     "oracle_ladder",
     "panel",

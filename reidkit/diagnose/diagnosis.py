@@ -21,6 +21,7 @@ from reidkit.diagnose.inputs import Labelling, check_inputs
 from reidkit.diagnose.report import write_report
 from reidkit.diagnose.scores import score_table
 from reidkit.diagnose.space import Space, add_geometry
+from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError, nearest_name
 
 FRAMES = ("scores", "alarms", "clusters", "identities", "images", "camera_pairs")
@@ -70,10 +71,10 @@ class Diagnosis:
     def describe(self) -> str:
         """The main findings in a few words."""
         s, rung = self.score, self.alarms[self.alarms["rings"]]
-        text = f"{int(s('images'))} images, {int(s('clusters'))} clusters, {int(s('outliers'))} outliers"
+        text = ", ".join(counted(s(noun + "s"), noun) for noun in ("image", "cluster", "outlier"))
         if len(self.identities):
             text += f"; F {s('f1'):.3f} ({s('f1', pairs='cross-camera'):.3f} across cameras)"
-            text += f", {int(s('lost'))} of {int(s('identities'))} identities lost"
+            text += f", {int(s('lost'))} of {counted(s('identities'), 'identity')} lost"
         return text + (f"; alarms: {', '.join(rung['alarm'])}." if len(rung) else "; no alarm.")
 
     def compare(self, other: Diagnosis) -> Comparison:

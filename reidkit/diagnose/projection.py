@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, trustworthiness
 
+from reidkit.diagnose.maps import neighbours_kept, sampled_trustworthiness, tsne_map, umap_map, wanted
+from reidkit.diagnose.near import Near
 from reidkit.errors import DiagnosisError, nearest_name
 
 PROJECTIONS = ("PCA", "t-SNE", "UMAP")
-MOST, MOST_CURVED, FIRST = 100_000, 5_000, 50
+MOST, MOST_CURVED = 100_000, 15_000
+LARGE = 512  # rows and columns from which on PCA works with a low-rank solver
+SOLVER = {"svd_solver": "randomized", "n_oversamples": 20, "iterated_power": 4, "power_iteration_normalizer": "QR"}
 NOTES = {
     "t-SNE": "Only neighbourhoods can be read: distances between groups, their sizes and their order mean nothing.",
     "UMAP": "Mostly neighbourhoods can be read: distances between groups and their sizes mean little.",
@@ -42,17 +45,34 @@ class Projection:
 def project(features: Float[np.ndarray, "n d"], dimensions: int = 2) -> tuple[Float[np.ndarray, "n k"], float]:
     """The first principal components (mean-centred, not whitened), and the share of the variance that they carry.
 
-    The sign of a component is fixed by its largest loading. Features of one dimension get a second one of zeros.
+    The sign of a component is fixed by its largest loading. Features of one dimension get a second one of zeros. Large
+    matrices are solved by a randomised range finder with four power iterations (Halko, Martinsson and Tropp, 2011).
     """
     size = min(dimensions, *features.shape)
-    pca = PCA(size, svd_solver="covariance_eigh" if features.shape[1] <= 4096 else "randomized", random_state=0)
+    solver = SOLVER if min(features.shape) >= LARGE and size < LARGE // 4 else {"svd_solver": "full"}
+    pca = PCA(size, random_state=0, **solver)
     points = pca.fit_transform(features)
     share = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
     return np.pad(points, ((0, 0), (0, dimensions - size))).astype(np.float32), share
 
 
-def project_by(name: str, features: np.ndarray | None, *, seed: int = 0, most: int | None = None) -> Projection:
-    """A map by name; curved ones start from 50 principal components and take at most 5,000 images.
+def project_by(
+    name: str,
+    features: np.ndarray | None,
+    *,
+    graph: sparse.csr_array | None = None,
+    seed: int = 0,
+    most: int | None = None,
+    progress: bool = False,
+) -> Projection:
+    """A map by name; curved ones start from each image's neighbours, and take at most 15,000 images.
+
+    Args:
+        features: (N, D); never reduced first, which would lose what tells people apart.
+        graph: sparse (N, N) distances in [0, 1] that the labels were made from: its neighbours are then those of the map.
+            Without it they are searched in the features.
+        most: images at most; more are drawn from evenly.
+        progress: whether to show how far the solver is.
 
     Raises:
         DiagnosisError: without features, with fewer than three images, or for an unknown name.
@@ -62,20 +82,20 @@ def project_by(name: str, features: np.ndarray | None, *, seed: int = 0, most: i
     if features is None or len(features) < 3:
         raise DiagnosisError("No features.", rule="A map needs the features of three images or more.", action="Pass features.")
     rows = sample_rows(len(features), most or (MOST if name == "PCA" else MOST_CURVED), seed=seed)
+    drawn = features[rows]
+    plane, share = project(drawn)
     if name == "PCA":
-        points, share = project(features[rows])
         axes = ("first principal component", "second principal component")
         note = f"The two axes carry {share:.0%} of the variance: what overlaps here may be apart in the other dimensions."
-        return Projection(name, points, rows, axes, note + _drawn(rows, features))
-    reduced, _ = project(features[rows], min(FIRST, *features[rows].shape))
+        return Projection(name, plane, rows, axes, note + _drawn(rows, features))
+    k = wanted(name, len(rows))
+    near = Near.of_features(drawn, k) if graph is None else Near.of_graph(graph[rows][:, rows], k, seed=seed)
     if name == "t-SNE":
-        width = min(30.0, (len(rows) - 1) / 3)
-        points = TSNE(2, perplexity=width, init="pca", random_state=seed).fit_transform(reduced)
+        points = tsne_map(near, plane, seed=seed, progress=progress)
     else:
-        umap = importlib.import_module("umap")
-        points = umap.UMAP(n_neighbors=min(15, len(rows) - 1), random_state=seed, n_jobs=1).fit_transform(reduced)
-    note = NOTES[name] + _faith(reduced, points) + _drawn(rows, features)
-    return Projection(name, points.astype(np.float32), rows, (f"{name} 1", f"{name} 2"), note)
+        points = umap_map(near, drawn, seed=seed, progress=progress)
+    note = NOTES[name] + _faith(drawn, points, near) + _drawn(rows, features)
+    return Projection(name, points, rows, (f"{name} 1", f"{name} 2"), note)
 
 
 def sample_rows(images: int, most: int = MOST, *, seed: int = 0) -> np.ndarray:
@@ -89,8 +109,10 @@ def _drawn(rows: np.ndarray, features: np.ndarray) -> str:
     return f" {len(rows)} of {len(features)} images, drawn evenly." if len(rows) < len(features) else ""
 
 
-def _faith(features: np.ndarray, points: np.ndarray) -> str:
-    near = min(10, len(points) // 2 - 1)
-    if near < 1:
+def _faith(features: np.ndarray, points: np.ndarray, near: Near) -> str:
+    if len(points) < 4:
         return ""
-    return f" Trustworthiness {trustworthiness(features, points, n_neighbors=near):.2f} (1: every neighbour on the map is one)."
+    trust, judged = sampled_trustworthiness(features, points)
+    on = f" on {judged} of them" if judged < len(points) else ""
+    kept = f" {neighbours_kept(points, near):.0%} of the nearest images are nearest on the map."
+    return f" Trustworthiness {trust:.2f}{on} (1: every neighbour on the map is one).{kept}"

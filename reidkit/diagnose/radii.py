@@ -7,6 +7,7 @@ scored on the same sparse graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,9 +17,11 @@ from scipy import sparse
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import sort_graph_by_row_values
 
-from reidkit.diagnose.counts import as_singletons
+from reidkit.diagnose.counts import as_singletons, pairs
+from reidkit.diagnose.identities import spread_of
+from reidkit.diagnose.information import entropy, information
 from reidkit.diagnose.inputs import OUTLIER, Labelling, check_inputs
-from reidkit.diagnose.pairwise import count_pairs
+from reidkit.diagnose.pairwise import PairCounts, count_pairs
 from reidkit.diagnose.scores import camera_scores, sizes
 from reidkit.diagnose.space import Space, silhouettes
 from reidkit.errors import DiagnosisError
@@ -86,6 +89,29 @@ def eps_curve(
     return frame[[name for name in COLUMNS if name in frame]]
 
 
+def label_curve(
+    cluster: Cluster, cameras: object, eps: Sequence[float] | np.ndarray, *, identities: object = None
+) -> pd.DataFrame:
+    """What the labels alone say at each radius: `camera_homogeneity`, and with truth `f1` and `lost` (see `COLUMNS`).
+
+    Contingency counts only: some milliseconds a radius at 30,000 images, where `eps_curve` also reads the graph.
+
+    Args:
+        cluster: radius -> labels (N,), e.g. ``reidkit.labels.all_eps(graph).labels``.
+        eps: radii, in the order of the rows.
+    """
+    radii = np.asarray(eps, np.float64)
+    numbered = check_inputs(np.zeros(len(np.asarray(cameras)), np.int64), cameras, identities)
+    rows = []
+    for radius in radii:
+        found = replace(numbered, label=np.asarray(cluster(float(radius)), np.int64))
+        label, camera = found.label[found.inlier], found.camera[found.inlier]
+        most = entropy(camera)
+        told = float(information(label, camera)) / most if most > 0 else float("nan")
+        rows.append({"eps": float(radius), "camera_homogeneity": told} | _truth(found))
+    return pd.DataFrame(rows)
+
+
 def stabilities(labels: Sequence[Int[np.ndarray, " n"]]) -> np.ndarray:
     """For each labelling in a row of radii, its mean agreement with the one before and the one after; NaN when alone."""
     steps = [agreement(a, b) for a, b in pairwise(labels)]
@@ -99,8 +125,6 @@ def agreement(a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"]) -> float:
 
 
 def _gauges(labelling: Labelling, graph: sparse.csr_array) -> dict[str, float]:
-    from reidkit.diagnose.identities import identity_table
-
     found, value = sizes(labelling), silhouettes(graph, labelling.label)
     kept = labelling.label != OUTLIER
     row = {name: float(found[name]) for name in ("clusters", "outliers", "largest_cluster_share")}
@@ -108,9 +132,18 @@ def _gauges(labelling: Labelling, graph: sparse.csr_array) -> dict[str, float]:
     row["silhouette"] = float(value.mean())
     row["silhouette_clustered"] = float(value[kept].mean()) if kept.any() else float("nan")
     row["camera_homogeneity"] = float(camera_scores(labelling, permutations=0)["camera_homogeneity"])
+    return row | _truth(labelling)
+
+
+def _truth(labelling: Labelling) -> dict[str, float]:
+    """`f1` and `lost` when any identity is known, from the cells of (identity, cluster) alone."""
     known = labelling.known
-    if labelling.identity is not None and known.any():
-        alone = as_singletons(labelling.label)[known]
-        row["f1"] = count_pairs(alone, labelling.identity[known], labelling.camera[known])["all"].f1
-        row["lost"] = float(identity_table(labelling)["lost"].sum())
-    return row
+    if labelling.identity is None or not known.any():
+        return {}
+    both = known & labelling.inlier
+    identity, label = labelling.identity[both], labelling.label[both]
+    spread = spread_of(identity, label)
+    clustered, true = (pairs(np.bincount(codes)) for codes in (label, labelling.identity[known]))
+    counted = PairCounts(pairs(spread["images"].to_numpy()), clustered, true, 0)
+    found = spread["identity"][spread["own"]].nunique()
+    return {"f1": counted.f1, "lost": float(len(labelling.identity_names) - found)}

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 
 from reidkit.diagnose.information import Information, entropy, information
 from reidkit.diagnose.inputs import natural
+from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError, nearest_name
 from reidkit.records import DISTRACTOR, JUNK, ImageTable, Records
 
@@ -56,7 +57,7 @@ class RecordsSummary:
     def describe(self) -> str:
         """The set in one sentence."""
         v, alone = self.value, self.cameras_per_identity.query("cameras == 1")["identities"].sum()
-        counts = f"{v('images'):.0f} images of {v('identities'):.0f} identities from {v('cameras'):.0f} cameras"
+        counts = f"{counted(v('images'), 'image')} of {counted(v('identities'), 'identity')} from {counted(v('cameras'), 'camera')}"
         if not v("identities"):
             return f"{counts}."
         per = "/".join(f"{v(f'images_per_identity_{name}'):g}" for name in ("min", "median", "max"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import SupportsInt
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -13,6 +14,13 @@ def plain(value: object) -> str:
     Markup is left as it is: whoever writes HTML escapes it there.
     """
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else _escape(c) for c in str(value))
+
+
+def counted(count: SupportsInt, noun: str) -> str:
+    """``"1 identity"``, ``"3 identities"``: a whole number with its noun, which is given in the singular."""
+    number = int(count)
+    plural = noun[:-1] + "ies" if noun.endswith("ty") else noun + ("es" if noun.endswith("ch") else "s")
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def storable(value: object) -> object:

@@ -100,3 +100,22 @@ def _numbers(values: ArrayLike, name: str) -> np.ndarray:
             action="Pass an integer array of one dimension.",
         )
     return array.astype(np.int64)
+
+
+def checked_matrix(distance: ArrayLike, task: Task) -> np.ndarray:
+    """The distances as a contiguous float32 or float64 matrix, of the shape that the identities ask for."""
+    matrix = np.asarray(distance)
+    matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
+    wanted = len(task.query_ids), len(task.gallery_ids)
+    if matrix.shape != wanted:
+        raise EvaluationError(
+            f"Distances {matrix.shape} for {wanted[0]} queries and {wanted[1]} gallery images.",
+            rule="distance is (queries, gallery).",
+            action="Check the order of the arguments.",
+        )
+    return np.ascontiguousarray(matrix)
+
+
+def not_a_number(query: int) -> EvaluationError:
+    """The error of a query with a NaN among its distances."""
+    return EvaluationError(f"NaN in the distances of query {query}.", rule="Distances are numbers.", action="Check the features.")

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from reidkit.errors import EvaluationError
-from reidkit.evaluate.protocols import JUNK, Task, make_task
+from reidkit.evaluate.protocols import JUNK, Task, checked_matrix, make_task, not_a_number
 from reidkit.threads import in_threads, row_ranges
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def evaluate_ranking(
     distances its last digits depend on the library.
     """
     task = make_task(protocol, query_ids, gallery_ids, query_cameras, gallery_cameras)
-    return _said(_scores(_checked(distance, task), task, max_rank))
+    return _said(_scores(checked_matrix(distance, task), task, max_rank))
 
 
 def evaluate_features(
@@ -149,7 +149,7 @@ def camera_pair_scores(
     """
     whole = make_task(protocol, query_ids, gallery_ids, query_cameras, gallery_cameras)
     cameras = np.asarray(query_cameras), np.asarray(gallery_cameras)
-    _checked(distance, whole)
+    checked_matrix(distance, whole)
     distance, rows = np.asarray(distance), []
     for a in np.unique(cameras[0]):
         of_a = np.flatnonzero(cameras[0] == a)
@@ -157,7 +157,7 @@ def camera_pair_scores(
             of_b = np.flatnonzero(cameras[1] == b)
             ids = whole.query_ids[of_a], whole.gallery_ids[of_b]
             task = make_task(protocol, *ids, cameras[0][of_a], cameras[1][of_b])
-            scores = _scores(_checked(distance[np.ix_(of_a, of_b)], task), task, 1)
+            scores = _scores(checked_matrix(distance[np.ix_(of_a, of_b)], task), task, 1)
             means = {"mean_ap": scores.mean_ap, "rank1": scores.rank(1), "mean_inp": scores.mean_inp}
             rows.append({"query_camera": int(a), "gallery_camera": int(b), "queries": scores.answered, **means})
     return pd.DataFrame(rows)
@@ -182,9 +182,7 @@ def _scores(distances: np.ndarray | Callable[[int, int], np.ndarray], task: Task
         q for q in in_threads(work, row_ranges(queries, BLOCK if isinstance(distances, np.ndarray) else FEATURE_BLOCK)) if q >= 0
     ]
     if wrong:
-        raise EvaluationError(
-            f"NaN in the distances of query {wrong[0]}.", rule="Distances are numbers.", action="Check the features."
-        )
+        raise not_a_number(wrong[0])
     answered = first_hit > 0
     if not answered.any():
         return RankingScores(np.nan, np.full(max_rank, np.nan), np.nan, precision, penalty, first_hit, task.protocol)
@@ -192,20 +190,6 @@ def _scores(distances: np.ndarray | Callable[[int, int], np.ndarray], task: Task
     cmc = np.cumsum(hits) / answered.sum()
     means = float(precision[answered].mean()), float(penalty[answered].mean())
     return RankingScores(means[0], cmc, means[1], precision, penalty, first_hit, task.protocol)
-
-
-def _checked(distance: ArrayLike, task: Task) -> np.ndarray:
-    """The matrix as float32 or float64, with the shape that the identities ask for."""
-    matrix = np.asarray(distance)
-    matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
-    wanted = len(task.query_ids), len(task.gallery_ids)
-    if matrix.shape != wanted:
-        raise EvaluationError(
-            f"Distances {matrix.shape} for {wanted[0]} queries and {wanted[1]} gallery images.",
-            rule="distance is (queries, gallery).",
-            action="Check the order of the arguments.",
-        )
-    return np.ascontiguousarray(matrix)
 
 
 def _said(scores: RankingScores) -> RankingScores:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reidkit.errors import EvaluationError, nearest_name, shown
-from reidkit.evaluate.protocols import JUNK, Task, make_task
+from reidkit.evaluate.protocols import JUNK, Task, checked_matrix, make_task, not_a_number
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,10 @@ def evaluate_cmc(
         )
     rule = camera_rule or CAMERA_RULES[protocol]
     task = make_task(rule, query_ids, gallery_ids, query_cameras, gallery_cameras)
-    matrix = _matrix(distance, task)
+    matrix = checked_matrix(distance, task)
+    wrong = np.flatnonzero(np.isnan(matrix).any(axis=1))
+    if len(wrong):
+        raise not_a_number(int(wrong[0]))
     if protocol == "single-shot":
         _refuse_several(task.gallery_ids)
     draws = repetitions if protocol == "cuhk03" else 1
@@ -170,21 +173,3 @@ def _refuse_several(gallery_ids: np.ndarray) -> None:
             rule="A single-shot gallery shows every identity once.",
             action="Keep one image of each, draw them with protocol='cuhk03', or use evaluate_ranking.",
         )
-
-
-def _matrix(distance: ArrayLike, task: Task) -> np.ndarray:
-    """The distances, with the shape that the identities ask for and no NaN."""
-    matrix = np.asarray(distance)
-    wanted = len(task.query_ids), len(task.gallery_ids)
-    if matrix.shape != wanted:
-        raise EvaluationError(
-            f"Distances {matrix.shape} for {wanted[0]} queries and {wanted[1]} gallery images.",
-            rule="distance is (queries, gallery).",
-            action="Check the order of the arguments.",
-        )
-    wrong = np.flatnonzero(np.isnan(matrix).any(axis=1))
-    if len(wrong):
-        raise EvaluationError(
-            f"NaN in the distances of query {int(wrong[0])}.", rule="Distances are numbers.", action="Check the features."
-        )
-    return matrix

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from reidkit.jaccard.encoding import Ranks, encodings, in_local_order, ranks
-from reidkit.jaccard.estimate import check_estimate
+from reidkit.jaccard.encoding import Ranks, encodings, in_local_order, ranks, square
+from reidkit.jaccard.estimate import MANY, check_estimate
 from reidkit.jaccard.graph import JaccardGraph, checked_settings
 from reidkit.neighbours import Processes, checked_rows
 from reidkit.threads import in_threads, row_ranges
 
 logger = logging.getLogger(__name__)
-
-MANY = 20_000
 
 
 def jaccard_graph(
@@ -88,5 +86,4 @@ def graph_of(encoding: sparse.csr_array, max_distance: float = 1.0) -> sparse.cs
     pieces = in_threads(lambda piece: close_pairs(*index, limit, *piece), row_ranges(encoding.shape[0]))
     lengths, partners, distances = (np.concatenate([piece[part] for piece in pieces]) for part in range(3))
     del pieces, columns, index
-    indptr, indices, data = symmetric(lengths, partners, distances)
-    return sparse.csr_array((data, indices, indptr), shape=encoding.shape)
+    return square(*symmetric(lengths, partners, distances))

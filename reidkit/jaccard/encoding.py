@@ -8,7 +8,6 @@ import numpy as np
 from scipy import sparse
 
 from reidkit.neighbours import Processes, is_unit, neighbour_lists
-from reidkit.neighbours.rows import on_grid
 from reidkit.neighbours.search import euclidean_lists
 from reidkit.threads import in_threads, row_ranges
 
@@ -43,7 +42,11 @@ def ranks(
     unit = is_unit(rows)
     search = neighbour_lists if unit else euclidean_lists
     found = search(rows, k, farthest=full, backend=backend, processes=processes)
-    scale = np.ones(len(rows)) if found.farthest is None else _distance_to(rows, found.farthest, unit)
+    if not full or found.farthest is None or found.least is None:
+        scale = np.ones(len(rows))
+    else:
+        largest = 2.0 - 2.0 * found.least if unit else _squared_distances(rows, found.farthest)
+        scale = np.where(largest > 0, largest, 1.0)
     similarity = found.similarity if unit else np.empty((len(rows), 0))
     return Ranks(found.index, similarity, scale, unit, np.arange(len(rows), dtype=np.int32))
 
@@ -91,15 +94,19 @@ def _stacked(pieces: list[Piece]) -> sparse.csr_array:
     """Pieces of rows (lengths, columns, values) as one square matrix."""
     lengths = np.concatenate([piece[0] for piece in pieces])
     indptr = np.concatenate([[0], np.cumsum(lengths)])
-    data, indices = np.concatenate([piece[2] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
-    return sparse.csr_array((data, indices, indptr), shape=(len(lengths), len(lengths)))
+    return square(indptr, np.concatenate([piece[1] for piece in pieces]), np.concatenate([piece[2] for piece in pieces]))
 
 
-def _distance_to(rows: np.ndarray, others: np.ndarray, unit: bool) -> np.ndarray:
-    """float64 (N,) squared distance of each row to the row `others` names; 1 where that is 0."""
+def square(indptr: np.ndarray, indices: np.ndarray, data: np.ndarray) -> sparse.csr_array:
+    """A square CSR matrix. Its indices keep 32 bits while all entries can be counted so (scipy widens them to `indptr`'s)."""
+    narrow = indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr
+    return sparse.csr_array((data, indices, narrow), shape=(len(indptr) - 1, len(indptr) - 1))
+
+
+def _squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """float64 (N,) squared distance of each row to the row `others` names."""
     parts = []
     for start in range(0, len(rows), 4096):
-        x, y = rows[start : start + 4096].astype(np.float64), rows[others[start : start + 4096]].astype(np.float64)
-        parts.append(2.0 - 2.0 * on_grid(np.einsum("nd,nd->n", x, y)) if unit else ((x - y) ** 2).sum(axis=1))
-    squared = np.concatenate(parts)
-    return np.where(squared > 0, squared, 1.0)
+        difference = rows[start : start + 4096].astype(np.float64) - rows[others[start : start + 4096]]
+        parts.append((difference**2).sum(axis=1))
+    return np.concatenate(parts)

@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 ENTRIES, PAIRS_BELOW_1, PAIRS = 70, 1700, 40
 GIB = 2.0**30
+MANY = 20_000
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Estimate:
         return f"about {self.memory / GIB:.2f} GiB above the features and {self.seconds:.0f} s"
 
 
-def estimate(images: int, columns: int, *, k1: int = 30, max_distance: float = 1.0) -> Estimate:
+def estimate(images: int, columns: int, *, k1: int = 30, max_distance: float = 1.0, dense: int = 0) -> Estimate:
     """What the graph of `images` rows of `columns` features needs.
 
     Counts measured on clustered features: an encoding holds about 70 entries, an image has up to 1,700 others at a distance
-    below 1, and about 40 below 0.8.
+    below 1, and about 40 below 0.8. `dense` float32 numbers come on top (the distances of `rerank`).
     """
     from reidkit.neighbours.candidates import SPARE
     from reidkit.neighbours.tiles import SMALL, TRIAL, fastest, trial
@@ -47,22 +48,26 @@ def estimate(images: int, columns: int, *, k1: int = 30, max_distance: float = 1
     graph = 12 * (k1 + 1) + 12 * ENTRIES + 24 * pairs
     products = trial()[engine] * images**2 * columns / 2 / TRIAL
     scans = images**2 * 1e-10 + images * (1e-4 + 4e-8 * pairs)
-    return Estimate(images * max(search, encoding, graph), (products + scans) / threads())
+    return Estimate(images * max(search, encoding, graph) + 4 * dense, (products + scans) / threads())
 
 
-def check_estimate(images: int, columns: int, *, k1: int, max_distance: float) -> None:
-    """Say what a large graph will take, and refuse one that cannot fit.
+def check_estimate(images: int, columns: int, *, k1: int, max_distance: float, dense: int = 0) -> None:
+    """Say what a large graph will take, and refuse one that cannot fit. Arguments as in `estimate`.
 
     Raises:
         LabelsError: naming the number, the limit and the setting that would make it fit.
     """
-    needed = estimate(images, columns, k1=k1, max_distance=max_distance)
+    needed = estimate(images, columns, k1=k1, max_distance=max_distance, dense=dense)
     logger.info("jaccard: %d images of %d features: %s", images, columns, needed)
     free = available_memory()
     if needed.memory <= free:
         return
-    smaller = estimate(images, columns, k1=k1, max_distance=0.7).memory
-    fits = f"max_distance=0.7 ({smaller / GIB:.2f} GiB)" if smaller <= free else "fewer images, or features of fewer columns"
+    smaller = estimate(images, columns, k1=k1, max_distance=0.7, dense=dense).memory
+    fits = (
+        f"max_distance=0.7 ({smaller / GIB:.2f} GiB)"
+        if smaller <= free and not dense
+        else "fewer images, or features of fewer columns"
+    )
     raise LabelsError(
         f"The graph of {images} images takes {needed}, but {free / GIB:.2f} GiB are free.",
         rule="A graph must fit into memory.",

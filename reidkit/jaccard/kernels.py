@@ -142,7 +142,7 @@ def close_pairs(indptr, indices, data, by_column, rows_of, data_of, limit, start
         Pairs of each row, their j in no order, and their float32 distances.
     """
     images = len(indptr) - 1
-    shared, touched = np.zeros(images), np.empty(images, np.int32)
+    shared, touched = np.zeros(images), np.empty(images + 1, np.int32)
     lengths = np.zeros(stop - start, np.int64)
     partners, distances = np.empty(64 * (stop - start), np.int32), np.empty(64 * (stop - start), np.float32)
     end = 0
@@ -153,9 +153,8 @@ def close_pairs(indptr, indices, data, by_column, rows_of, data_of, limit, start
             at = by_column[column + 1] - 1
             while at >= by_column[column] and rows_of[at] > i:
                 j = rows_of[at]
-                if shared[j] == 0.0:
-                    touched[met] = j
-                    met += 1
+                touched[met] = j
+                met += shared[j] == 0.0
                 shared[j] += min(own, data_of[at])
                 at -= 1
         while len(partners) - end < met:
@@ -223,7 +222,7 @@ def mix_rows(indptr, indices, data, by_column, rows_of, data_of, products, squar
         squared: float32 (Q + G,), squared lengths; scale: float64 (Q + G,), the largest squared distance of each row.
         cut: number of queries; gallery row g is row ``cut + g`` of the encodings.
     """
-    shared, touched = np.zeros(len(indptr) - 1), np.empty(len(indptr) - 1, np.int32)
+    shared, touched = np.zeros(len(indptr) - 1), np.empty(len(indptr), np.int32)
     for b in range(len(products)):
         q = start + b
         share = np.float32(weight / scale[q])
@@ -236,9 +235,8 @@ def mix_rows(indptr, indices, data, by_column, rows_of, data_of, products, squar
             at = by_column[column + 1] - 1
             while at >= by_column[column] and rows_of[at] >= cut:
                 j = rows_of[at]
-                if shared[j] == 0.0:
-                    touched[met] = j
-                    met += 1
+                touched[met] = j
+                met += shared[j] == 0.0
                 shared[j] += min(own, data_of[at])
                 at -= 1
         for p in range(met):

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from reidkit.errors import LabelsError
 from reidkit.jaccard.encoding import encodings, ranks
+from reidkit.jaccard.estimate import MANY, check_estimate
 from reidkit.jaccard.graph import checked_settings
 from reidkit.neighbours import checked_rows
 from reidkit.threads import in_threads
@@ -36,8 +37,11 @@ def rerank(
     checked_settings(k1, k2, "full")
     if not 0.0 <= lambda_value <= 1.0:
         raise LabelsError(f"lambda_value = {lambda_value}.", rule="0 <= lambda <= 1.", action="Use 0.3.")
-    rows = np.concatenate([checked_rows(query, "query"), checked_rows(gallery, "gallery")])
-    cut = len(np.asarray(query))
+    asked, other = checked_rows(query, "query"), checked_rows(gallery, "gallery")
+    cut, images = len(asked), len(asked) + len(other)
+    if images >= MANY:
+        check_estimate(images, asked.shape[1], k1=k1, max_distance=0.0, dense=cut * len(other) + images * asked.shape[1])
+    rows = np.concatenate([asked, other])
     known = ranks(rows, k1, k2, "full", backend=backend)
     encoding = encodings(rows, known, k1, k2)
     columns = encoding.tocsc()

@@ -7,24 +7,30 @@ from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
 from reidkit.labels.pseudo import OUTLIER, PseudoLabels, centroids, relabelled, select
 from reidkit.labels.reliability import SelfPaced, self_paced
+from reidkit.labels.steps import GridSearch, LabelChange, cluster_step, label_change, search_eps
 from reidkit.labels.weights import camera_entropy_weights, part_agreement
 
 __all__ = [
     "OUTLIER",
     "AllEps",
     "ClusterSettings",
+    "GridSearch",
+    "LabelChange",
     "PseudoLabels",
     "SelfPaced",
     "all_eps",
     "camera_entropy_weights",
     "centroids",
     "cluster",
+    "cluster_step",
     "dbscan",
     "eps_from_closest_pairs",
     "kmeans",
+    "label_change",
     "normalise_by_camera",
     "part_agreement",
     "relabelled",
+    "search_eps",
     "select",
     "self_paced",
 ]

@@ -13,6 +13,7 @@ from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
 from reidkit.labels.pseudo import PseudoLabels, select
 
+MANY, AROUND = 20_000, 0.1
 CHOICES = {
     "clustering": ("dbscan", "kmeans"),
     "distance": ("jaccard", "cosine", "l2", "squared-l2"),
@@ -96,8 +97,14 @@ def cluster(
     return PseudoLabels(selected, history, graph=made.graph)
 
 
+def _largest_distance(images: int, how: ClusterSettings, eps: float | None) -> float:
+    """What a graph must store: all of it, unless the set is large and the radius known; then radii `AROUND` it stay readable."""
+    return min(1.0, eps + AROUND) if eps is not None and not how.source_weight and images >= MANY else 1.0
+
+
 def _jaccard_dbscan(matrix: np.ndarray, how: ClusterSettings, eps: float | None, source: np.ndarray | None) -> PseudoLabels:
-    graph = jaccard_graph(matrix, k1=how.k1, k2=how.k2, variant=how.variant)
+    largest = _largest_distance(len(matrix), how, eps)
+    graph = jaccard_graph(matrix, k1=how.k1, k2=how.k2, variant=how.variant, max_distance=largest)
     if how.source_weight:
         if source is None:
             rule = "The source term needs the features of the source domain."

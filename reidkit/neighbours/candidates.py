@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from reidkit.threads import for_each, in_threads, row_ranges
 
 SPARE, SPARE_FAR = 34, 24
 EXACT_ROWS, EXACT_COLUMNS = 64, 4096
+MANY_ROWS, ROWS_AT_ONCE = 1024, 16384
+Redo = Callable[[np.ndarray, "np.ndarray | None", np.ndarray, int, float], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +46,14 @@ class Neighbours:
         similarity: float64 (Q, k), descending, on the grid of `reidkit.neighbours.rows.on_grid`.
         index: int32 (Q, k), ties by index. Of a set searched in itself, the image itself stands first.
         farthest: int32 (Q,) the most dissimilar row, or None when it was not asked for.
+        least: float64 (Q,) its similarity, on the same grid; None likewise.
         redone: rows for which the shortlist proved nothing and every similarity was computed.
     """
 
     similarity: np.ndarray
     index: np.ndarray
     farthest: np.ndarray | None = None
+    least: np.ndarray | None = None
     redone: int = 0
 
 
@@ -90,12 +95,18 @@ def prove(
     similarity, index, redone = _ranked(queries, database, k, near, 1.0, rows)
     if far is None:
         return Neighbours(similarity, index, redone=redone)
-    _, farthest, more = _ranked(queries, database, 1, far, -1.0, rows)
-    return Neighbours(similarity, index, farthest[:, 0], redone + more)
+    turned, farthest, more = _ranked(queries, database, 1, far, -1.0, rows)
+    return Neighbours(similarity, index, farthest[:, 0], -turned[:, 0], redone + more)
 
 
 def _ranked(
-    queries: np.ndarray, database: np.ndarray | None, k: int, found: Candidates, sign: float, rows: tuple[int, int]
+    queries: np.ndarray,
+    database: np.ndarray | None,
+    k: int,
+    found: Candidates,
+    sign: float,
+    rows: tuple[int, int],
+    redo: Redo | None = None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Similarity, index (rows, k) and how many rows had no proof; only the nearest have themselves in front."""
     from reidkit.neighbours.kernels import rank_exactly
@@ -119,8 +130,41 @@ def _ranked(
         proven |= (found.places[first:last] >= 0).all(axis=1)
     again = np.flatnonzero(~proven) if not empty else np.arange(last - first)
     if len(again):
-        similarity[again], index[again] = exact_rows(queries, database, first + again, k, sign)
+        redo = redo or (exact_rows if len(again) < MANY_ROWS else in_float32)
+        similarity[again], index[again] = redo(queries, database, first + again, k, sign)
     return similarity, index, len(again)
+
+
+def in_float32(
+    queries: np.ndarray, database: np.ndarray | None, rows: np.ndarray, k: int, sign: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """`exact_rows` of many rows, sooner: float32 products miss by little, so that hardly a row stays without a proof."""
+    from reidkit.neighbours.tiles import candidates_from_tiles, fastest
+
+    other, parts = queries if database is None else database, []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        asked = np.float32(sign) * queries[some]
+        found, _ = candidates_from_tiles(asked, other, min(k + SPARE, len(other)), engine=fastest(False))
+        similarity, index, _ = _ranked(asked, other, k, found, 1.0, (0, len(some)), exact_rows)
+        if database is None and sign > 0:
+            lengths = on_grid(np.einsum("nd,nd->n", asked, asked, dtype=np.float64))
+            similarity, index = itself_first(similarity, index, some.astype(np.int32), lengths)
+        parts.append((similarity, index))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def itself_first(
+    similarity: np.ndarray, index: np.ndarray, rows: np.ndarray, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists (n, k) of `rows` that begin with the row itself: it leaves its place, or the last entry goes."""
+    mine = index == rows[:, None]
+    mine[~mine.any(axis=1), -1] = True
+    n, others = len(rows), index.shape[1] - 1
+    return (
+        np.concatenate([lengths[:, None], similarity[~mine].reshape(n, others)], axis=1),
+        np.concatenate([rows[:, None], index[~mine].reshape(n, others)], axis=1),
+    )
 
 
 def exact_rows(

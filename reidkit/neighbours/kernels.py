@@ -68,6 +68,18 @@ def keep_columns(scores, values, places, first_row, first_column):
 
 
 @no_type_check
+@njit(cache=True, nogil=True)
+def order_and_turn(scores):
+    """Put a tile of bfloat16 bits into the order of their numbers, in place; the result is the tile in the opposite order."""
+    turned = np.empty_like(scores)
+    for r in range(scores.shape[0]):
+        for c in range(scores.shape[1]):
+            bits = scores[r, c] ^ ((scores[r, c] >> np.int16(15)) & np.int16(0x7FFF))
+            scores[r, c], turned[r, c] = bits, ~bits
+    return turned
+
+
+@no_type_check
 @njit(cache=True, nogil=True, inline="always")
 def _insert(values, places, value, place):
     """Put a value into a descending list; the last one falls out."""

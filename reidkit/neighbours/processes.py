@@ -59,9 +59,9 @@ class Processes:
         if self.count == 1:
             return part
         similarity, index = np.concatenate(self._all(part.similarity)), np.concatenate(self._all(part.index))
-        farthest = None if part.farthest is None else np.concatenate(self._all(part.farthest))
+        farthest, least = (None if x is None else np.concatenate(self._all(x)) for x in (part.farthest, part.least))
         redone = int(sum(int(piece[0]) for piece in self._all(np.array([part.redone]))))
-        return Neighbours(similarity, index, farthest, redone)
+        return Neighbours(similarity, index, farthest, least, redone)
 
     def _all(self, array: np.ndarray) -> list[np.ndarray]:
         """The arrays of all processes, in the order of their ranks."""

@@ -72,6 +72,8 @@ def euclidean_lists(
     The nearest row y of x has the largest x.y - |y|^2 / 2: an inner product once x gets two ones more, and y that term
     with its rounding error. `similarity` holds that number, after division of the rows by a power of two.
     """
+    from reidkit.neighbours.candidates import itself_first
+
     norm = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     scale = np.float32(2.0 ** np.ceil(np.log2(max(norm.max(), np.finfo(np.float32).tiny))))
     half = (norm / scale) ** 2 / 2
@@ -82,11 +84,8 @@ def euclidean_lists(
     database = np.concatenate([scaled, -np.stack([high, low], axis=1)], axis=1)
     asked = np.concatenate([scaled, ones], axis=1)
     found = search(asked, database, k, farthest=farthest, backend=backend, processes=processes)
-    mine = found.index == np.arange(len(rows), dtype=np.int32)[:, None]
-    mine[~mine.any(axis=1), -1] = True
-    index = np.concatenate([np.arange(len(rows), dtype=np.int32)[:, None], found.index[~mine].reshape(len(rows), k - 1)], axis=1)
-    similarity = np.concatenate([half[:, None], found.similarity[~mine].reshape(len(rows), k - 1)], axis=1)
-    return type(found)(similarity, index, found.farthest, found.redone)
+    similarity, index = itself_first(found.similarity, found.index, np.arange(len(rows), dtype=np.int32), half)
+    return type(found)(similarity, index, found.farthest, found.least, found.redone)
 
 
 def search(
@@ -130,7 +129,7 @@ def brute_force(queries: np.ndarray, database: np.ndarray | None, k: int) -> Nei
     from reidkit.neighbours.candidates import Neighbours
 
     wide = (queries if database is None else database).astype(np.float64)
-    similarity, index, far = [], [], []
+    similarity, index, far, least = [], [], [], []
     for start in range(0, len(queries), 512):
         scores = on_grid(queries[start : start + 512].astype(np.float64) @ wide.T)
         key = scores.copy()
@@ -140,4 +139,5 @@ def brute_force(queries: np.ndarray, database: np.ndarray | None, k: int) -> Nei
         index.append(order.astype(np.int32))
         similarity.append(np.take_along_axis(scores, order, axis=1))
         far.append(scores.argmin(axis=1).astype(np.int32))
-    return Neighbours(np.concatenate(similarity), np.concatenate(index), np.concatenate(far))
+        least.append(scores.min(axis=1))
+    return Neighbours(np.concatenate(similarity), np.concatenate(index), np.concatenate(far), np.concatenate(least))

@@ -88,6 +88,8 @@ def candidates_from_tiles(
     Returns:
         The nearest, and the farthest (with the sign of their similarities turned) or None when ``m_far`` is 0.
     """
+    from reidkit.neighbours.kernels import order_and_turn
+
     symmetric, other = database is None, queries if database is None else database
     dtype, product = ENGINES[engine or choose_engine(len(queries), len(other))]
     whole = dtype == torch.float32
@@ -101,8 +103,7 @@ def candidates_from_tiles(
         i, j = tile
         product_ij = product(left[i], right[j])
         scores = product_ij.numpy() if whole else product_ij.view(torch.int16).numpy()
-        scores = ordered_bits(scores) if m_far and not whole else scores
-        turned = (-scores if whole else ~scores) if m_far else None
+        turned = None if not m_far else -scores if whole else order_and_turn(scores)
         if symmetric and i == j:
             for square in (scores,) if turned is None else (scores, turned):
                 np.fill_diagonal(square, -np.inf if whole else -(2**15))

@@ -8,11 +8,15 @@ from reidkit.show.embedding_map import EmbeddingMap
 from reidkit.show.eps_explorer import EpsExplorer
 from reidkit.show.figures import camera_histogram, cmc_curve, contact_sheet, epoch_curves
 from reidkit.show.galleries import cluster_gallery, ranking_gallery
+from reidkit.show.jaccard_steps import JaccardSteps
 from reidkit.show.lost_identities import LostIdentities
+from reidkit.show.pair_cam import PairCam
 from reidkit.show.picture import Picture
 from reidkit.show.query_explorer import QueryExplorer
 from reidkit.show.records_browser import RecordsBrowser
 from reidkit.show.run_history import RunHistory
+from reidkit.show.selection import Selection, link
+from reidkit.show.table_browser import TableBrowser
 from reidkit.show.widget import View, headless
 
 __all__ = [
@@ -22,11 +26,15 @@ __all__ = [
     "ClusterGallery",
     "EmbeddingMap",
     "EpsExplorer",
+    "JaccardSteps",
     "LostIdentities",
+    "PairCam",
     "Picture",
     "QueryExplorer",
     "RecordsBrowser",
     "RunHistory",
+    "Selection",
+    "TableBrowser",
     "View",
     "camera_histogram",
     "cluster_gallery",
@@ -34,6 +42,7 @@ __all__ = [
     "contact_sheet",
     "epoch_curves",
     "headless",
+    "link",
     "ranking_gallery",
     "strict",
 ]

@@ -21,14 +21,13 @@ class EmbeddingMap(View):
     """A map of the features of a diagnosis.
 
     Args:
-        diagnosis: made with `features`.
+        diagnosis: made with `features`; where it has a `graph`, curved maps start from the neighbours in it.
         table: the images, for thumbnails of 400 of them (evenly drawn) and of what is selected; None shows none.
         projection: ``"PCA"`` (at once), ``"t-SNE"`` or ``"UMAP"`` (on request).
     """
 
     def __init__(self, diagnosis: Diagnosis, table: ImageTable | None = None, *, projection: str = "PCA") -> None:
         self.diagnosis, self.table, self.colour, self.projection = diagnosis, table, "cluster", projection
-        self.selection = np.zeros(0, np.int64)
         self._made: dict[str, Projection] = {}
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
@@ -41,7 +40,8 @@ class EmbeddingMap(View):
     def made(self) -> Projection:
         """The present projection; computed once."""
         if self.projection not in self._made:
-            self._made[self.projection] = project_by(self.projection, self.diagnosis.space.features)
+            space = self.diagnosis.space
+            self._made[self.projection] = project_by(self.projection, space.features, graph=space.graph)
         return self._made[self.projection]
 
     def codes(self) -> dict[str, np.ndarray]:
@@ -53,7 +53,7 @@ class EmbeddingMap(View):
     def data(self) -> pd.DataFrame:
         points, rows = self.made().points, self.made().rows
         table = self.diagnosis.images.iloc[rows].reset_index(drop=True)
-        return table.assign(x=points[:, 0], y=points[:, 1], selected=np.isin(rows, self.selection))
+        return table.assign(x=points[:, 0], y=points[:, 1], selected=np.isin(rows, self.selection.rows))
 
     def static(self) -> Picture:
         return map_figure(self.data(), self.codes()[self.colour], self.made(), self.colour)

@@ -12,11 +12,12 @@ from reidkit.diagnose.clusters import cluster_table
 from reidkit.diagnose.faults import faults_of, sort_clusters
 from reidkit.diagnose.history import epoch_table
 from reidkit.diagnose.inputs import check_inputs
+from reidkit.diagnose.radii import label_curve
 from reidkit.jaccard import JaccardGraph
 from reidkit.labels.all_eps import all_eps
 from reidkit.records import ImageTable
 from reidkit.show.controls import choice
-from reidkit.show.eps_figure import eps_figure, eps_sentence
+from reidkit.show.eps_figure import curve_sheet, eps_figure, eps_sentence
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
 
@@ -47,7 +48,10 @@ class EpsExplorer(View):
         self.top = round(float(np.floor(self.every.limit * 100 - (not self.every.inclusive)) / 100), 2)
         self.eps, self.gallery = min(eps, self.top), "largest"
         self.faults = faults_of(self.clusters())
-        self.curve = self.every.curve(np.round(np.arange(1, round(self.top * 100) + 1) / 100, 2))
+        radii = np.round(np.arange(1, round(self.top * 100) + 1) / 100, 2)
+        told = label_curve(self.every.labels, cameras, radii, identities=identities)
+        self.curve = self.every.curve(radii).merge(told, on="eps")
+        self._sheet = curve_sheet(self.curve)
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         slider = ipywidgets.FloatSlider(self.eps, min=0.01, max=self.top, step=0.01, description="eps", continuous_update=False)
@@ -69,7 +73,7 @@ class EpsExplorer(View):
     def static(self) -> Picture:
         labelling = check_inputs(self.labels, self.cameras, self.identities)
         order = sort_clusters(cluster_table(labelling), self.gallery) if self.table is not None else None
-        return eps_figure(self.curve, self.eps, labelling, order, self.table, self.gallery)
+        return eps_figure(self._sheet, self.eps, labelling, order, self.table, self.gallery)
 
     def describe(self) -> str:
         return eps_sentence(self.data().iloc[0])

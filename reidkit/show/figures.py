@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from reidkit.diagnose.text import counted
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.records import ImageTable, Records
 from reidkit.show.palette import BLUE, ORANGE, style
@@ -38,11 +39,9 @@ def contact_sheet(
     tiles = [Tile(place, caption=str(captions[place])) for place in range(len(index))]
     cut = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
     figure = draw_tiles(thumbnails(table, index, height=80), cut)
-    people = f" of {len(set(table.identity[index]))} identities" if isinstance(table, Records) else ""
-    cameras = len(set(table.camera[index]))
-    return Picture(
-        figure, f"Contact sheet of {len(index)} pictures{people} from {cameras} cameras of {table.name!r}." + hidden_note(table)
-    )
+    people = f" of {counted(len(set(table.identity[index])), 'identity')}" if isinstance(table, Records) else ""
+    whole = f"{counted(len(index), 'picture')}{people} from {counted(len(set(table.camera[index])), 'camera')}"
+    return Picture(figure, f"Contact sheet of {whole} of {table.name!r}." + hidden_note(table))
 
 
 def cmc_curve(curves: Mapping[str, object], *, max_rank: int = 20) -> Picture:
@@ -62,6 +61,7 @@ def cmc_curve(curves: Mapping[str, object], *, max_rank: int = 20) -> Picture:
         axes.plot(np.arange(1, len(cmc) + 1), cmc, color=colour, marker=marker, ls=line, ms=4, label=label)
         words.append(f"{label}: rank-1 {cmc[0]:.1%}, rank-{len(cmc)} {cmc[-1]:.1%}")
     axes.set(xlabel="rank k", ylabel="share of queries matched by rank k", ylim=(0, 1.02), title="CMC curve")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
     return Picture(figure, "CMC curve. " + "; ".join(words) + ".")
@@ -104,10 +104,14 @@ def plot_epochs(
     axes.set_ylabel(unit)
     axes.set_title(title, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    low = float(np.nanmin(table[list(columns)].to_numpy(np.float64), initial=0.0))
+    values = table[list(columns)].to_numpy(np.float64)
+    axes.yaxis.set_major_locator(
+        MaxNLocator("auto", integer=bool((np.nan_to_num(values) % 1 == 0).all()), steps=[1, 2, 2.5, 5, 10])
+    )
+    low = float(np.nanmin(values, initial=0.0))
     axes.set_ylim(bottom=low if low < 0 else 0.0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1.6, borderaxespad=0.3)
 
 
 def camera_histogram(table: ImageTable) -> Picture:

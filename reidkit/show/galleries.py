@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.faults import members, sort_clusters
 from reidkit.diagnose.inputs import Labelling
-from reidkit.records import ImageTable
+from reidkit.diagnose.text import counted
+from reidkit.records import ImageTable, Records
 from reidkit.show.picture import Picture
 from reidkit.show.privacy import hidden_note
 from reidkit.show.thumbnails import MOST, thumbnails
@@ -72,9 +76,8 @@ def draw_clusters(
         tiles.append([Tile(start + i, str(mark), f"c{c}") for i, (mark, c) in enumerate(zip(shown["mark"], cameras))])
         titles.append(cluster_title(cluster._asdict()))
     figure = draw_tiles(thumbnails(table, images, height=height), tiles, titles=titles)
-    return Picture(
-        figure, f"Pictures of {len(titles)} clusters{', ' * bool(words)}{words}. " + "; ".join(titles) + "." + hidden_note(table)
-    )
+    whole = f"Pictures of {counted(len(titles), 'cluster')}{', ' * bool(words)}{words}"
+    return Picture(figure, ". ".join([whole, "; ".join(titles)]) + "." + hidden_note(table))
 
 
 def draw_people(diagnosis: Diagnosis, people: pd.DataFrame, table: ImageTable, *, across: int = 12, height: int = 64) -> Picture:
@@ -90,16 +93,28 @@ def draw_people(diagnosis: Diagnosis, people: pd.DataFrame, table: ImageTable, *
         cameras = [table.camera_names[int(c)] for c in table.camera[rows]]
         tiles.append([Tile(len(images) + i, mark, f"c{c}") for i, (mark, c) in enumerate(zip(marks, cameras))])
         images += rows.tolist()
-        title = f"identity {person['identity']}: {person['images']} images, {person['inliers']} in clusters, {person['status']}"
+        size = f"{counted(person['images'], 'image')}, {person['inliers']} in clusters"
+        title = f"identity {person['identity']}: {size}, {person['status']}"
         titles.append(title + (f", {person['cause']}" if isinstance(person.get("cause"), str) else ""))
     figure = draw_tiles(thumbnails(table, images[:MOST], height=height), tiles, titles=titles)
     return Picture(figure, ("; ".join(titles) or "No such identity") + "." + hidden_note(table))
 
 
-def cluster_title(cluster: dict[str, object]) -> str:
+def draw_groups(table: ImageTable, groups: Mapping[str, np.ndarray], *, across: int = 12, height: int = 64) -> Picture:
+    """One row a group (title -> its rows of `table`): up to `across` of its pictures, evenly spread over it."""
+    cut = [m[np.linspace(0, len(m) - 1, min(across, len(m))).round().astype(np.int64)] for m in groups.values()]
+    images = np.concatenate(cut) if cut else np.zeros(0, np.int64)
+    who = [f"\n#{i}" for i in table.identity[images]] if isinstance(table, Records) else [""] * len(images)
+    tiles = iter(Tile(n, "plain", f"c{table.camera_names[c]}{who[n]}") for n, c in enumerate(table.camera[images]))
+    titles, small = list(groups), thumbnails(table, images, height=height)
+    figure = draw_tiles(small, [[next(tiles) for _ in part] for part in cut], titles=titles)
+    return Picture(figure, f"Pictures of {table.name!r}. " + ("; ".join(titles) or "None") + "." + hidden_note(table))
+
+
+def cluster_title(cluster: dict[str, Any]) -> str:
     """One cluster in a few words."""
-    text = f"cluster {cluster['cluster']}: {cluster['images']} images, {cluster['cameras']} cameras"
+    text = f"cluster {cluster['cluster']}: {counted(cluster['images'], 'image')}, {counted(cluster['cameras'], 'camera')}"
     purity = cluster.get("purity")
     if isinstance(purity, float) and purity == purity:
-        text += f", purity {purity:.2f}, {cluster['identities']} identities"
+        text += f", purity {purity:.2f}, {counted(cluster['identities'], 'identity')}"
     return f"{text}, {cluster['status']}"

@@ -9,7 +9,9 @@ import pandas as pd
 
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.genealogy import EVENTS, fate_table
+from reidkit.diagnose.text import counted
 from reidkit.records import ImageTable
+from reidkit.show.embedding_map import EmbeddingMap
 from reidkit.show.figures import plot_epochs
 from reidkit.show.galleries import cluster_gallery
 from reidkit.show.picture import Picture, new_figure
@@ -31,7 +33,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Lost identities", "identities", {"lost": "majority of no cluster", "unseen": "all images outliers"}),
 )
 CLUSTERS, ACROSS = 4, 14
-MARGINS = {"left": 0.07, "right": 0.985, "top": 0.945, "bottom": 0.1, "hspace": 0.55, "wspace": 0.16}
+MARGINS = {"left": 0.07, "right": 0.845, "top": 0.945, "bottom": 0.1, "hspace": 0.55, "wspace": 0.7}  # legends stand beside
 
 
 def history_figure(
@@ -44,23 +46,25 @@ def history_figure(
     if table is not None and len(diagnosis.clusters):
         gallery = cluster_gallery(diagnosis, table, fault=fault, rows=CLUSTERS, across=ACROSS)
     two_rows = len(panels) > 2
-    figure = new_figure(9.0, 4.6 if two_rows else 2.4, margins=MARGINS if two_rows else MARGINS | {"top": 0.89, "bottom": 0.2})
+    figure = new_figure(10.0, 4.6 if two_rows else 2.4, margins=MARGINS if two_rows else MARGINS | {"top": 0.89, "bottom": 0.2})
     for axes, (title, unit, columns) in zip(figure.subplots(-(-len(panels) // 2), 2, squeeze=False).flat, panels):
         plot_epochs(axes, epochs, columns, unit=unit, title=title, mark=epoch)
     for axes in figure.axes[len(panels) :]:
         axes.remove()
     words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
-    if gallery is None:
-        return Picture(figure, words)
-    return Picture(stacked(figure, gallery.figure), f"{words} Below, clusters of epoch {epoch}: {gallery.alt}")
+    below = {} if gallery is None else {f"clusters of epoch {epoch}": gallery}
+    if diagnosis.space.features is not None and len(diagnosis.labelling) > 2:
+        below |= {f"map of epoch {epoch}": EmbeddingMap(diagnosis).static()}
+    whole = stacked(figure, *(picture.figure for picture in below.values())) if below else figure
+    return Picture(whole, " ".join([words, *(f"Below, {name}: {picture.alt}" for name, picture in below.items())]))
 
 
 def history_sentence(epochs: pd.DataFrame, epoch: int, labels: np.ndarray) -> str:
     """One epoch of `labels` (E, N) in one sentence, with what becomes of its clusters in the next one."""
     row = epochs.iloc[epoch]
-    parts = [f"{int(row['clusters'])} clusters and {int(row['outliers'])} outliers"]
+    parts = [f"{counted(row['clusters'], 'cluster')} and {counted(row['outliers'], 'outlier')}"]
     if "f1" in epochs:
-        parts.append(f"pairwise F {row['f1']:.2f}, {int(row['lost'])} identities lost ({int(row['unseen'])} unseen)")
+        parts.append(f"pairwise F {row['f1']:.2f}, {counted(row['lost'], 'identity')} lost ({int(row['unseen'])} unseen)")
     information = f"I(label; camera) {row['camera_information']:.2f} nats ({row['camera_information_chance']:.2f} by chance"
     parts.append(information + (f", truth {row['camera_floor']:.2f})" if "camera_floor" in epochs else ")"))
     if "mean_ap" in epochs and not math.isnan(row["mean_ap"]):

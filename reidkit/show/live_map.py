@@ -47,7 +47,7 @@ def live_map(view: EmbeddingMap) -> ipywidgets.VBox:
             where = np.full(len(made.rows), -1)
             where[drawn] = np.arange(len(drawn))
             chart.picture(sheet, (tiles.shape[2], tiles.shape[1], across), where)
-        words()
+        marked()
 
     @strict(status)
     def turned(name: str, value: object) -> None:
@@ -60,14 +60,21 @@ def live_map(view: EmbeddingMap) -> ipywidgets.VBox:
 
     @strict(status)
     def selected(change: dict) -> None:
-        view.selection = view.made().rows[np.frombuffer(change["new"], "<i4")]
-        shown = view.selection[:SHOWN]
+        rows = np.sort(view.made().rows[np.frombuffer(change["new"], "<i4")])
+        if not np.array_equal(rows, np.intersect1d(view.selection.rows, view.made().rows)):
+            view.selection.select(rows)
+
+    @strict(status)
+    def marked(change: object = None) -> None:
+        chart.selected = np.flatnonzero(np.isin(view.made().rows, view.selection.rows)).astype("<i4").tobytes()
+        shown = view.selection.rows[:SHOWN]
         gallery.value = contact_sheet(view.table, shown).html() if view.table is not None and len(shown) else ""
         words()
 
     for name, control in controls.items():
         control.observe(lambda change, name=name: turned(name, change["new"]), names="value")
     chart.observe(selected, names="selected")
+    view.selection.observe(marked, names="rows")
     place()
     bar = ipywidgets.HBox(list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
     return ipywidgets.VBox([bar, chart, sentence, gallery, status])

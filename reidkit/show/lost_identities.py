@@ -7,9 +7,10 @@ import pandas as pd
 
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.identities import LOST, STATUS
+from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError
 from reidkit.records import ImageTable
-from reidkit.show.controls import choice, slider
+from reidkit.show.controls import choice, page_of, pages
 from reidkit.show.galleries import draw_people
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
@@ -36,10 +37,10 @@ class LostIdentities(View):
         self.status, self.page = "lost", 1
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
-        pages = max(1, -(-max(len(self._people(wanted)) for wanted in WANTED.values()) // self.rows))
+        longest = max(len(self._people(wanted)) for wanted in WANTED.values())
         return {
             "status": choice(self.status, list(WANTED), "status"),
-            "page": slider(self.page, 1, pages, "page"),
+            "page": pages(longest, self.rows, self.page),
         }
 
     def _people(self, wanted: tuple[str, ...]) -> pd.DataFrame:
@@ -53,14 +54,13 @@ class LostIdentities(View):
         return self._people(WANTED[self.status]).reset_index(drop=True)
 
     def static(self) -> Picture:
-        people = self.data()
-        page = min(self.page, max(1, -(-len(people) // self.rows)))
-        people = people.iloc[(page - 1) * self.rows : page * self.rows]
+        people = page_of(self.data(), self.page, self.rows)
         return draw_people(self.diagnosis, people, self.table, across=self.across)
 
     def describe(self) -> str:
         people, found = self.diagnosis.identities, self.data()
-        text, unseen = f"{len(found)} of {len(people)} identities are {self.status}", int((people["status"] == "unseen").sum())
+        text = f"{self.status}: {len(found)} of {counted(len(people), 'identity')}"
+        unseen = int((people["status"] == "unseen").sum())
         if "cause" in found and found["cause"].notna().any():
             text += ": " + ", ".join(f"{count} {cause}" for cause, count in found["cause"].value_counts().sort_index().items())
         return f"{text}; {int(people['lost'].sum())} lost in all, {unseen} never in a cluster."

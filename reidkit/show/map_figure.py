@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from reidkit.diagnose.projection import Projection
+from reidkit.diagnose.text import counted
 from reidkit.show.palette import GREY, style
 from reidkit.show.picture import Picture, new_figure
 
@@ -33,7 +34,7 @@ def map_figure(table: pd.DataFrame, codes: Int[np.ndarray, " n"], made: Projecti
         axes.legend(fontsize=7)
     else:
         axes.text(0.01, 0.01, f"{len(groups)} groups share 8 colours", transform=axes.transAxes, fontsize=7, color=GREY)
-    return Picture(figure, f"{made.name} map of {len(table)} images, coloured by {colour}: {len(groups)} groups.")
+    return Picture(figure, f"{made.name} map of {len(table)} images, coloured by {colour}: {counted(len(groups), 'group')}.")
 
 
 def map_sentence(table: pd.DataFrame, made: Projection, colour: str) -> str:
@@ -41,6 +42,6 @@ def map_sentence(table: pd.DataFrame, made: Projection, colour: str) -> str:
     text = f"{made.name} of {len(table)} images, coloured by {colour}. {made.note}"
     chosen = table[table["selected"]]
     if len(chosen):
-        clusters, cameras = chosen["label"].nunique(), chosen["camera"].nunique()
-        text += f" Selected: {len(chosen)} images of {clusters} clusters from {cameras} cameras."
+        clusters, cameras = counted(chosen["label"].nunique(), "cluster"), counted(chosen["camera"].nunique(), "camera")
+        text += f" Selected: {counted(len(chosen), 'image')} of {clusters} from {cameras}."
     return text

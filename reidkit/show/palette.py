@@ -34,6 +34,15 @@ MARKS = {
     "kept": Mark(GREEN, "-", "✓", "in a cluster of its own"),
     "taken": Mark(VERMILLION, "--", "✗", "in another's cluster"),
     "outlier": Mark(GREY, ":", "O", "in no cluster"),
+    "centre": Mark(BLACK, "-", "?", "the image itself"),
+    "listed": Mark(SKY, "-", "", "in the image's list"),
+    "mutual": Mark(GREEN, "-", "=", "lists the image in return"),
+    "one-way": Mark(VERMILLION, "--", ">", "does not list it"),
+    "joined": Mark(BLUE, "-.", "+", "brought by a member"),
+    "lent": Mark(PURPLE, ":", "~", "from a neighbour's row"),
+    "partner": Mark(BLACK, "--", "P", "partner"),
+    "shared": Mark(GREEN, "-", "=", "in both rows"),
+    "unshared": Mark(ORANGE, ":", "", "in one row only"),
     "plain": Mark("none", "-", "", ""),
 }
 

@@ -1,7 +1,8 @@
 """Whose pictures are shown: drawn ones always, photographs of people only when asked for.
 
 A notebook keeps every picture it showed, and notebooks are mailed, committed and published. So thumbnails of photographs are
-off until the environment says ``REIDKIT_PHOTOGRAPHS=1``. Synthetic worlds and handwriting are no photographs.
+off until the environment says ``REIDKIT_PHOTOGRAPHS=1``. Synthetic worlds and handwriting are no photographs; pixels in memory
+may be anything, so they are shown only when their table says that they are drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ NOTE = " Pictures are blank: photographs of people are shown only with REIDKIT_P
 
 def shows_pictures(table: ImageTable) -> bool:
     """Whether the pictures of `table` are drawn ones, or photographs were asked for."""
-    if table.pixels is not None or os.environ.get("REIDKIT_PHOTOGRAPHS", "0") not in ("", "0"):
+    if table.drawn or os.environ.get("REIDKIT_PHOTOGRAPHS", "0") not in ("", "0"):
         return True
     if table.root is not None and (table.root / CARD).is_file():
         return True

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from reidkit.diagnose.ranking import average_precision, rank_query
+from reidkit.diagnose.text import counted
 from reidkit.evaluate import evaluate_ranking
 from reidkit.records import Records
 from reidkit.show.controls import choice, slider
@@ -77,4 +78,5 @@ class QueryExplorer(View):
         first = whole.loc[whole["mark"] == "match", "rank"]
         found = f"average precision {value:.2f}, first match at rank {first.iloc[0]}" if len(first) else "no match in the gallery"
         who = f"Query identity {self.query.identity[self.row]}, row {self.row}"
-        return f"{who}: {found}; {len(first)} matches in all, {out} images taken out by protocol {self.protocol}."
+        whole = f"{counted(len(first), 'match')} in all, {counted(out, 'image')} taken out by protocol {self.protocol}"
+        return f"{who}: {found}; {whole}."

@@ -7,19 +7,21 @@ import numpy as np
 import pandas as pd
 
 from reidkit.diagnose.records_summary import group_table, image_groups
-from reidkit.records import ImageTable, Records
-from reidkit.show.controls import choice, slider
+from reidkit.diagnose.text import counted
+from reidkit.records import ImageTable
+from reidkit.show.controls import choice, page_of, pages
+from reidkit.show.galleries import draw_groups
 from reidkit.show.picture import Picture
-from reidkit.show.privacy import hidden_note
-from reidkit.show.thumbnails import MOST, thumbnails
-from reidkit.show.tiles import Tile, draw_tiles
+from reidkit.show.selection import Choosing
+from reidkit.show.thumbnails import MOST
 from reidkit.show.widget import View
 
 ALL = "all"
 
 
-class RecordsBrowser(View):
-    """A page of groups, one row each: the pictures that share an identity, a camera, a tracklet, a range of yaw, …
+class RecordsBrowser(Choosing, View):
+    """A page of groups, one row each: pictures that share an identity, a camera, a range of yaw, … While images are
+    selected, only they are shown; choosing a group selects it.
 
     Args:
         table: any records, or images without identities.
@@ -45,36 +47,33 @@ class RecordsBrowser(View):
         return {
             "by": choice(self.by, self.columns, "rows by"),
             "camera": choice(self.camera, [ALL, *seen], "camera"),
-            "page": slider(self.page, 1, max(1, -(-self.longest // self.rows)), "page"),
+            "page": pages(self.longest, self.rows, self.page),
+            "chosen": choice(self.chosen, self.choices(), "select"),
         }
+
+    def group_of(self) -> np.ndarray:
+        return self.groups[self.by].astype(str).to_numpy(object)
 
     @property
     def kept(self) -> np.ndarray:
-        """bool (N,), the images of the chosen camera."""
-        return np.full(len(self.table), self.camera == ALL) | (self.groups["camera"] == self.camera).to_numpy()
+        """bool (N,), the images of the chosen camera, of them the selected ones while there is a selection."""
+        everyone, rows = np.arange(len(self.table)), self.selection.rows
+        here = (self.groups["camera"] == self.camera).to_numpy() | (self.camera == ALL)
+        return here & np.isin(everyone, rows if len(rows) else everyone)
 
     def data(self) -> pd.DataFrame:
         return group_table(self.table, self.groups[self.by], self.kept)
 
-    def on_page(self) -> pd.DataFrame:
-        """The groups of the present page, or of the last one where this column has fewer pages."""
-        groups = self.data()
-        page = min(self.page, max(1, -(-len(groups) // self.rows)))
-        return groups.iloc[(page - 1) * self.rows : page * self.rows]
-
     def static(self) -> Picture:
-        table, groups, page = self.table, self.groups[self.by], self.on_page()
-        members = [np.flatnonzero(self.kept & (groups == name).to_numpy()) for name in page["group"]]
-        cut = [m[np.linspace(0, len(m) - 1, min(self.across, len(m))).round().astype(np.int64)] for m in members]
-        images = np.concatenate(cut) if cut else np.zeros(0, np.int64)
-        who = [f"\n#{i}" for i in table.identity[images]] if isinstance(table, Records) else [""] * len(images)
-        tiles = iter(Tile(n, "plain", f"c{table.camera_names[c]}{who[n]}") for n, c in enumerate(table.camera[images]))
-        titles = [f"{self.by} {row['group']}: {row['images']} images, {row['cameras']} cameras" for _, row in page.iterrows()]
-        figure = draw_tiles(thumbnails(table, images, height=self.height), [[next(tiles) for _ in c] for c in cut], titles=titles)
-        return Picture(figure, f"Pictures of {table.name!r}. " + ("; ".join(titles) or "None") + "." + hidden_note(table))
+        page, shown = page_of(self.data(), self.page, self.rows), {}
+        for group, images, cameras in zip(page["group"], page["images"], page["cameras"]):
+            rows = np.flatnonzero(self.kept & (self.groups[self.by] == group).to_numpy())
+            shown[f"{self.by} {group}: {counted(images, 'image')}, {counted(cameras, 'camera')}"] = rows
+        return draw_groups(self.table, shown, across=self.across, height=self.height)
 
     def describe(self) -> str:
         groups, where = self.data(), "all cameras" if self.camera == ALL else f"camera {self.camera}"
         size = f"of {groups['images'].min()} to {groups['images'].max()} images" if len(groups) else "of no image"
-        first = f", from {self.by} {self.on_page()['group'].iloc[0]}" if len(groups) else ""
-        return f"{self.kept.sum()} images from {where}: {len(groups)} groups by {self.by} {size}; page {self.page}{first}."
+        first = "".join(f", from {self.by} {name}" for name in page_of(groups, self.page, self.rows)["group"].head(1))
+        whole = f"{counted(self.kept.sum(), 'image')} from {where}: {counted(len(groups), 'group')}"
+        return f"{whole} by {self.by} {size}; page {self.page}{first}."

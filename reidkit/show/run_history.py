@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -29,6 +29,7 @@ class RunHistory(View):
         scores: a table with `epoch` and `mean_ap`, from the judge.
         history: one mapping an epoch; `eps` is shown.
         table: the N images, for the gallery of clusters.
+        features: epoch -> (N, D), for a map of each epoch.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class RunHistory(View):
         scores: pd.DataFrame | None = None,
         history: Sequence[Mapping[str, object]] | None = None,
         table: ImageTable | None = None,
+        features: Callable[[int], np.ndarray] | None = None,
     ) -> None:
-        self.labels, self.cameras, self.identities, self.table = labels, cameras, identities, table
+        self.labels, self.cameras, self.identities, self.table, self.features = labels, cameras, identities, table, features
         self.epochs = epoch_table(labels, cameras, identities=identities, scores=scores, history=history)
         self.epoch, self.gallery = len(labels) - 1, "largest"
         self._diagnoses: dict[int, Diagnosis] = {}
@@ -53,7 +55,8 @@ class RunHistory(View):
         """The history of a stored run. `identities` (N,) adds the truth when the capsule does not hold it."""
         truth = capsule.frame.get("identity") if identities is None else identities
         cameras, extra = capsule.frame["camera"].to_numpy(), {"scores": capsule.scores, "history": capsule.history}
-        return cls(capsule.labels, cameras, None if truth is None else np.asarray(truth), table=table, **extra)
+        stored = capsule.features if capsule.has_features else None
+        return cls(capsule.labels, cameras, None if truth is None else np.asarray(truth), table=table, features=stored, **extra)
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         epoch = {"epoch": slider(self.epoch, 0, len(self.labels) - 1, "epoch")}
@@ -63,8 +66,8 @@ class RunHistory(View):
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of the present epoch's labels."""
         if self.epoch not in self._diagnoses:
-            found = diagnose(self.labels[self.epoch], self.cameras, identities=self.identities, permutations=5)
-            self._diagnoses[self.epoch] = found
+            more = {"identities": self.identities, "features": self.features(self.epoch) if self.features else None}
+            self._diagnoses[self.epoch] = diagnose(self.labels[self.epoch], self.cameras, permutations=5, **more)
         return self._diagnoses[self.epoch]
 
     def data(self) -> pd.DataFrame:

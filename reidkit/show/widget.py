@@ -14,6 +14,7 @@ from reidkit.diagnose.text import plain
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.show.callback import strict
 from reidkit.show.picture import Picture
+from reidkit.show.selection import Selection
 
 V = TypeVar("V", bound="View")
 
@@ -28,7 +29,19 @@ class View(ABC):
 
     The four faces: `show` (live, or the static twin where nobody can turn it), `static` (a picture that needs no kernel),
     `data` (the data frame behind it) and `describe` (one sentence from the data). All of them show the present state.
+    `selection` holds rows of the images; `reidkit.show.link` lets several views share one.
     """
+
+    @property
+    def selection(self) -> Selection:
+        """The selected images; a view's own until it is linked with others."""
+        if "_selection" not in self.__dict__:
+            self._selection = Selection()
+        return self._selection
+
+    @selection.setter
+    def selection(self, shared: Selection) -> None:
+        self._selection = shared
 
     @abstractmethod
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
@@ -45,6 +58,10 @@ class View(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What the picture shows now, in one sentence made from the data."""
+
+    def drawn(self) -> str:
+        """The live picture as HTML."""
+        return self.static().html(caption=False)
 
     def set(self: V, **state: object) -> V:
         """Set state by name, as a control does; `show` and the other faces follow.
@@ -77,19 +94,36 @@ class View(ABC):
         controls = self.controls()
 
         def draw() -> None:
-            picture.value = self.static().html(caption=False)
+            picture.value = self.drawn()
             sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(self.describe()))}</div>'
 
         @strict(status)
         def turned(name: str, value: object) -> None:
-            setattr(self, name, value)
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                renew(controls, self.controls())
+                draw()
+
+        @strict(status)
+        def selected(change: object) -> None:
+            renew(controls, self.controls())
             draw()
 
+        self.selection.observe(selected, names="rows")
         for name, control in controls.items():
             control.observe(lambda change, name=name: turned(name, change["new"]), names="value")
         strict(status)(draw)()
         bar = ipywidgets.HBox(list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
         return ipywidgets.VBox([bar, picture, sentence, status])
+
+
+def renew(shown: dict[str, ipywidgets.ValueWidget], fresh: dict[str, ipywidgets.ValueWidget]) -> None:
+    """Let controls follow a view whose state, or whose choices, changed elsewhere."""
+    for name, control in fresh.items():
+        if isinstance(control, ipywidgets.Dropdown) and control.options != shown[name].options:
+            shown[name].options = control.options
+        if shown[name].value != control.value:
+            shown[name].value = control.value
 
 
 def _refused(name: str, value: object, reason: str) -> ReidkitError:

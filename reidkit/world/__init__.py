@@ -6,19 +6,20 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
-import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from reidkit.compute import threads
+from reidkit.compute import Compute, threads
 from reidkit.errors import ReidkitError
 from reidkit.records import Records
+from reidkit.world.batches import take_pictures
 from reidkit.world.cameras import Camera, make_cameras
 from reidkit.world.network import Cast, draw_cast, plan
 from reidkit.world.settings import DIALS, PRESETS, SIZES, WorldSettings, resolve
-from reidkit.world.stage import shot_of, take_picture
+from reidkit.world.stage import Shot, shots_of, take_picture
 from reidkit.world.truth import KINDS, PART_CODES, truth
 from reidkit.world.writer import in_memory, to_folder
 
@@ -31,25 +32,28 @@ def make_world(
     out: str | os.PathLike[str] | None = None,
     *,
     size: str | None = None,
+    device: str = "cpu",
     progress: bool = False,
 ) -> Records:
     """Make a camera network with people in it.
 
-    The same settings and seed give the same bytes, in any process and with any number of threads; pictures in memory
-    are what a reader would decode from the folder.
+    The same settings and seed give the same bytes on the same kind of device, in any process and with any number of threads;
+    pictures in memory are what a reader would decode from the folder.
 
     Args:
         world: name of a preset (`PRESETS`) or settings.
         seed: 0 or more.
         out: new folder for the Market-1501 layout with ``world.parquet``; None keeps the pictures in memory.
         size: ``"XS"``, ``"S"``, ``"M"`` or ``"L"``: about 150, 1,200, 12,000 or 32,000 training images.
+        device: ``"cpu"``, one picture at a time; ``"cuda"``, batches on a GPU, which round otherwise here and there; ``"auto"``,
+            a GPU when there is one.
         progress: show a bar.
 
     Returns:
         Records with every nuisance as a column; uint8 pixels (N, height, width, 3) when `out` is None.
 
     Raises:
-        ReidkitError: unknown preset or size, a dial out of range, or a negative seed.
+        ReidkitError: unknown preset, size or device, a dial out of range, or a negative seed.
         FormatError: `out` holds something already.
     """
     settings = resolve(world, size)
@@ -58,28 +62,29 @@ def make_world(
     cast = draw_cast(settings, seed)
     cameras = make_cameras(settings, seed)
     frame = plan(settings, seed, cast, cameras)
-    pictures = _pictures(frame, cast, cameras, settings, seed, progress)
+    place = Compute(device).torch_device
+    pictures = _pictures(shots_of(frame, settings, seed), cast, cameras, settings, place, progress)
     kept = frame.drop(columns="offset")
     if out is None:
         return in_memory(kept, pictures, settings.name, (settings.height, settings.width))
-    return to_folder(kept, pictures, settings.name, Path(out), settings.to_dict() | {"seed": seed})
+    return to_folder(kept, pictures, settings.name, Path(out), settings.to_dict() | {"seed": seed, "device": place.type})
 
 
 def _pictures(
-    frame: pd.DataFrame, cast: Cast, cameras: list[Camera], settings: WorldSettings, seed: int, progress: bool
+    shots: list[Shot], cast: Cast, cameras: list[Camera], settings: WorldSettings, device: torch.device, progress: bool
 ) -> Iterator[tuple[bytes, float, float]]:
-    """Pictures in the order of `frame`; each is computed alone, so threads change nothing but the time."""
+    """Pictures in the order of `shots`. On a CPU each is computed alone, so threads change nothing but the time."""
 
-    def take(row: int) -> tuple[bytes, float, float]:
-        shot = shot_of(frame, row, settings, seed)
+    def take(shot: Shot) -> tuple[bytes, float, float]:
         return take_picture(shot, cast, cameras[shot.camera - 1], settings)
 
-    bar = tqdm(total=len(frame), desc=f"world {settings.name}", disable=not progress, unit="image")
-    with bar, _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
-        for first in range(0, len(frame), 256):
-            for picture in pool.map(take, range(first, min(first + 256, len(frame)))):
-                bar.update()
-                yield picture
+    with _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
+        if device.type == "cpu":
+            parts = (pool.map(take, shots[first : first + 256]) for first in range(0, len(shots), 256))
+            taken: Iterator[tuple[bytes, float, float]] = chain.from_iterable(parts)
+        else:
+            taken = take_pictures(shots, cast, cameras, settings, device, pool)
+        yield from tqdm(taken, total=len(shots), desc=f"world {settings.name}", disable=not progress, unit="image")
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFilter
+from torch import Tensor
 
 from reidkit.compute import derive_seed
 from reidkit.world.backgrounds import panorama
@@ -19,6 +21,8 @@ _AIR = {
     "neutral": (1.00, (1.00, 1.00, 1.00), 0.95, 0.52, 0.06),
 }
 _MIST = 0.66  # brightness of mist
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+Array = TypeVar("Array", np.ndarray, Tensor)  # effects are written once for pictures and for batches: see `scenery`
 
 
 @dataclass(frozen=True)
@@ -108,23 +112,42 @@ def _camera(settings: WorldSettings, seed: int, index: int) -> Camera:
     )
 
 
-def develop(picture: np.ndarray, camera: Camera, hour: float, drift: float, flicker: float, rng: np.random.Generator) -> bytes:
-    """What leaves the camera: light and colour, resolution, blur, noise, compression; then the crop as a JPEG.
+@dataclass(frozen=True)
+class Look(Generic[Array]):
+    """What a camera makes of light at one moment: float32 (1, 1, 1), `tint` (1, 1, 3); a batch has one more axis in front."""
+
+    clear: Array
+    veil: Array
+    tint: Array
+    saturation: Array
+    gamma: Array
+
+
+def look_of(camera: Camera, hour: float, drift: float, flicker: float) -> Look[np.ndarray]:
+    """How `camera` sees at `hour` (8..20); `drift` is the dial `day_drift`, `flicker` a tracklet's exposure error, about 0."""
+    gain = camera.gain * daylight(hour, drift) * np.exp(flicker)
+    tint = camera.tint * np.exp(drift * _late(hour) * np.array([0.16, 0.0, -0.16]))
+    numbers = (1.0 - camera.mist, camera.mist * _MIST, camera.saturation, camera.gamma)
+    clear, veil, saturation, gamma = (np.full((1, 1, 1), number, np.float32) for number in numbers)
+    return Look(clear, veil, (gain * tint).astype(np.float32)[None, None], saturation, gamma)
+
+
+def expose(picture: Array, look: Look[Array], grey: Array) -> Array:
+    """Light and colour: radiance (H, W, 3) in 0..1 as levels in 0.5..255.5, to be cut to whole numbers.
 
     Args:
-        picture: float32 (H, W, 3), radiance in 0..1.
-        hour: time of day, 8..20. drift: the dial `day_drift`. flicker: exposure error of this tracklet, about 0.
+        grey: `GREY`, on the device of the picture.
     """
-    height, width = picture.shape[:2]
-    late = _late(hour)
-    gain = camera.gain * daylight(hour, drift) * np.exp(flicker)
-    tint = camera.tint * np.exp(drift * late * np.array([0.16, 0.0, -0.16]))
-    seen = picture * np.float32(1.0 - camera.mist) + np.float32(camera.mist * _MIST)
-    exposed = seen * (gain * tint).astype(np.float32)
-    grey = exposed @ np.array([0.299, 0.587, 0.114], np.float32)
-    coloured = grey[..., None] + np.float32(camera.saturation) * (exposed - grey[..., None])
-    curved = np.clip(coloured, 0.0, 1.0) ** np.float32(camera.gamma)
-    image = Image.fromarray((curved * 255 + 0.5).astype(np.uint8))
+    exposed = (picture * look.clear + look.veil) * look.tint
+    light = (exposed @ grey)[..., None]
+    coloured = light + look.saturation * (exposed - light)
+    return coloured.clip(0.0, 1.0) ** look.gamma * 255 + 0.5
+
+
+def record(exposed: np.ndarray, camera: Camera, rng: np.random.Generator) -> bytes:
+    """Resolution, blur, noise and compression of uint8 (H, W, 3); then the crop as a JPEG."""
+    height, width = exposed.shape[:2]
+    image = Image.fromarray(exposed)
     rows = min(camera.rows, height)
     columns = max(6, round(rows * width / height))
     if rows < height:

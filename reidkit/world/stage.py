@@ -6,21 +6,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
-import torch
 
 from reidkit.compute import derive_seed
-from reidkit.world.body import MATERIALS, Body, pose
-from reidkit.world.cameras import Camera, develop
+from reidkit.world.body import Body, pose
+from reidkit.world.cameras import GREY, Array, Camera, Look, expose, look_of, record
+from reidkit.world.figures import Figure, Placed, render_bodies
 from reidkit.world.network import Cast
-from reidkit.world.people import Colour, Person
-from reidkit.world.renderer import Rendering, Scene, render
-from reidkit.world.scenery import cast_shadow, ground, put_obstacle
+from reidkit.world.scenery import Obstacle, Shadow, cast_shadow, covered, ground, obstacle_of, places, put_obstacle, shadow_of
 from reidkit.world.settings import WorldSettings
 
-PATTERNS = ("plain", "stripes", "bars", "checks", "logo", "block", "open")
-RAYS = 2  # a pixel
 FILLS = 0.90  # share of an exact box's height that a person takes
-_TIGHTS: Colour = (0.15, 0.14, 0.17)
 
 
 @dataclass(frozen=True)
@@ -44,21 +39,16 @@ class Shot:
     seed: int
 
 
+def shots_of(frame: pd.DataFrame, settings: WorldSettings, seed: int) -> list[Shot]:
+    """The rows of a plan, as `plan` returned it."""
+    columns = [frame[field.name].tolist() for field in fields(Shot) if field.name != "seed"]
+    seeds = [shot_seed(seed, settings, path) for path in frame["path"]]
+    return [Shot(*row) for row in zip(*columns, seeds, strict=True)]
+
+
 def shot_of(frame: pd.DataFrame, row: int, settings: WorldSettings, seed: int) -> Shot:
-    """Row `row` of a plan, as `plan` returned it."""
-    values = {field.name: frame.at[row, field.name] for field in fields(Shot) if field.name != "seed"}
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-    return Shot(**plain, seed=shot_seed(seed, settings, str(frame.at[row, "path"])))
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A body in camera space, ready to be joined into a `Scene`."""
-
-    start: np.ndarray
-    end: np.ndarray
-    radius: np.ndarray
-    rotation: np.ndarray
+    """Row `row` of a plan."""
+    return shots_of(frame.iloc[[row]], settings, seed)[0]
 
 
 def place(body: Body, yaw: float, camera: Camera, scale: float, foot: tuple[float, float], nearer: float = 0.0) -> Placed:
@@ -91,46 +81,6 @@ def project(
     return flat, near[:, 0]
 
 
-def build_scene(figures: list[tuple[int, int, Person, Body, Placed]], light: np.ndarray, ambient: np.ndarray) -> Scene:
-    """Join figures (picture, layer, person, body, placed) of B pictures; `light` (B, 3), `ambient` (B,)."""
-    batch = len(light)
-    palette = np.zeros((batch, 2, len(MATERIALS), 3), np.float32)
-    pattern, scale = np.zeros((batch, 2), np.int64), np.ones((batch, 2), np.float32)
-    rotation = np.zeros((batch, 2, 3, 3), np.float32)
-    for picture, layer, person, _, placed in figures:
-        colours = person.colours() | {"tights": _TIGHTS}
-        palette[picture, layer] = [colours[name] for name in MATERIALS]
-        pattern[picture, layer] = PATTERNS.index(person.pattern)
-        scale[picture, layer] = person.pattern_scale
-        rotation[picture, layer] = placed.rotation
-
-    def joined(arrays: list[np.ndarray], dtype: type) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate([np.asarray(a) for a in arrays]).astype(dtype))
-
-    sizes = [len(figure[3].start) for figure in figures]
-    return Scene(
-        image=torch.from_numpy(np.repeat([f[0] for f in figures], sizes).astype(np.int64)),
-        layer=torch.from_numpy(np.repeat([f[1] for f in figures], sizes).astype(np.int64)),
-        start=joined([f[4].start for f in figures], np.float32),
-        end=joined([f[4].end for f in figures], np.float32),
-        radius=joined([f[4].radius for f in figures], np.float32),
-        body_start=joined([np.asarray(f[3].start) for f in figures], np.float32),
-        body_end=joined([np.asarray(f[3].end) for f in figures], np.float32),
-        body_radius=joined([np.asarray(f[3].radius) for f in figures], np.float32),
-        material=joined([np.asarray(f[3].material) for f in figures], np.int64),
-        part=joined([np.asarray(f[3].part) for f in figures], np.int64),
-        height=joined([np.asarray(f[3].height) for f in figures], np.float32),
-        front=joined([np.asarray(f[3].front) for f in figures], np.float32),
-        open=joined([np.asarray(f[3].open) for f in figures], np.float32),
-        palette=torch.from_numpy(palette),
-        pattern=torch.from_numpy(pattern),
-        pattern_scale=torch.from_numpy(scale),
-        rotation=torch.from_numpy(rotation),
-        light=torch.from_numpy(np.asarray(light, np.float32)),
-        ambient=torch.from_numpy(np.asarray(ambient, np.float32)),
-    )
-
-
 def standing(shot: Shot, settings: WorldSettings) -> tuple[float, tuple[float, float]]:
     """Height of the person in pixels, and the ground point (x, y) between the feet."""
     scale = FILLS * settings.height / shot.box_scale
@@ -140,45 +90,64 @@ def standing(shot: Shot, settings: WorldSettings) -> tuple[float, tuple[float, f
 
 def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings) -> tuple[bytes, float, float]:
     """One image as JPEG bytes; the share of the visible body that an occluder hides, and the share cut off by the box."""
-    height, width = settings.height, settings.width
-    rng = np.random.default_rng(shot.seed)
+    figures = [figures_of(shot, cast, camera, settings)]
+    bodies = render_bodies(figures, [camera], settings)
+    colour, alpha = bodies.colour[0].numpy(), bodies.alpha[0].numpy()
+    shadow, obstacle, look = arrangement(shot, camera, settings)
+    size = settings.height, settings.width
+    y, x = places(size)
+    background = ground(camera.background, size, shot.ground, shot.box_x, shot.box_y)
+    picture = compose(background, colour, alpha, shadow, obstacle, y, x)
+    exposed = expose(picture, look, GREY).astype(np.uint8)
+    over, body = (alpha * covered(obstacle, y)).sum(), alpha.sum()
+    hidden = hidden_share(float(over), float(body), *bodies.counts[0].tolist())
+    return record(exposed, camera, np.random.default_rng(shot.seed)), hidden, cut_share(figures[0], settings)
+
+
+def arrangement(
+    shot: Shot, camera: Camera, settings: WorldSettings
+) -> tuple[Shadow[np.ndarray], Obstacle[np.ndarray], Look[np.ndarray]]:
+    """What surrounds the body of a picture, as numbers."""
     scale, foot = standing(shot, settings)
-    picture = ground(camera, (height, width), shot.ground, shot.box_x, shot.box_y)
-    alpha, hidden, cut = np.zeros((height, width, 1), np.float32), 0.0, 0.0
-    if shot.person:
-        cast_shadow(picture, camera, foot, scale)
-        rendering, hidden, cut = _figures(shot, cast, camera, settings, scale, foot)
-        alpha = _mean((rendering.part[0] >= 0).float()).numpy()[..., None]
-        picture = picture * (1 - alpha) + _mean(rendering.colour[0]).numpy()
-    if shot.occluder in ("post", "box"):
-        covered = put_obstacle(picture, shot.occluder, camera, foot, scale, shot.occluder_x, shot.occluder_size)
-        hidden = float(alpha[covered].sum() / max(float(alpha.sum()), 1e-6))
-    data = develop(picture, camera, shot.hour, settings.day_drift, shot.flicker, rng)
-    return data, round(hidden, 4), round(cut, 4)
+    size = settings.height, settings.width
+    return (
+        shadow_of(camera, foot, scale, somebody=shot.person > 0),
+        obstacle_of(shot.occluder, camera, size, foot, scale, shot.occluder_x, shot.occluder_size),
+        look_of(camera, shot.hour, settings.day_drift, shot.flicker),
+    )
 
 
-def _figures(
-    shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings, scale: float, foot: tuple[float, float]
-) -> tuple[Rendering, float, float]:
-    """The person of the picture and, when one comes by, the passer-by; what the latter hides, and what the box cuts off."""
+def compose(
+    background: Array, colour: Array, alpha: Array, shadow: Shadow[Array], obstacle: Obstacle[Array], y: Array, x: Array
+) -> Array:
+    """Radiance (..., H, W, 3): ground, shadow, bodies (`colour`, already times `alpha`), and what stands in front."""
+    picture = cast_shadow(background, shadow, y, x) * (1 - alpha) + colour
+    return put_obstacle(picture, obstacle, y)
+
+
+def figures_of(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings, number: int = 0) -> list[Figure]:
+    """Who is in picture `number` of a batch: nobody, the person, or the person and a passer-by."""
+    if not shot.person:
+        return []
+    scale, foot = standing(shot, settings)
     person = cast.people[shot.person - 1]
     body = pose(person, shot.phase)
-    placed = place(body, shot.yaw, camera, scale, foot)
-    height, width = settings.height, settings.width
-    light, ambient = camera.light[None], np.array([camera.ambient])
-    figures = [(0, 0, person, body, placed)]
-    alone = render(build_scene(figures, light, ambient), height, width, RAYS)
-    cut = _outside(placed, height, width)
-    if not shot.passer:
-        return alone, 0.0, cut
-    both = render(build_scene([*figures, passer_by(shot, cast, camera, scale, foot)], light, ambient), height, width, RAYS)
-    own, left = int((alone.layer == 0).sum()), int((both.layer == 0).sum())
-    return both, 1.0 - left / max(own, 1), cut
+    own = number, 0, person, body, place(body, shot.yaw, camera, scale, foot)
+    return [own, (number, *passer_by(shot, cast, camera, scale, foot)[1:])] if shot.passer else [own]
 
 
-def passer_by(
-    shot: Shot, cast: Cast, camera: Camera, scale: float, foot: tuple[float, float]
-) -> tuple[int, int, Person, Body, Placed]:
+def hidden_share(over: float, body: float, alone: int, left: int) -> float:
+    """The share of the visible body that an obstacle (`over` of `body` pixels) or a passer-by (all but `left` rays) hides."""
+    share = float(np.float32(over) / max(body, 1e-6)) if over else 1.0 - left / max(alone, 1) if alone else 0.0
+    return round(share, 4)
+
+
+def cut_share(figures: list[Figure], settings: WorldSettings) -> float:
+    """The share of a person that the box cuts off; 0 when nobody is there."""
+    return round(_outside(figures[0][4], settings.height, settings.width), 4) if figures else 0.0
+
+
+def passer_by(shot: Shot, cast: Cast, camera: Camera, scale: float, foot: tuple[float, float]) -> Figure:
     """Who comes by in front of the person of `shot`, as a figure of the first picture's second layer."""
     other = cast.people[shot.passer - 1]
     step = pose(other, shot.phase + 1.7)
@@ -193,11 +162,6 @@ def _outside(placed: Placed, height: int, width: int) -> float:
     weight = radius * (np.linalg.norm(placed.end - placed.start, axis=1) + radius)
     outside = (middle[:, 0] < 0) | (middle[:, 0] > width) | (middle[:, 1] < 0) | (middle[:, 1] > height)
     return float((weight * outside).sum() / weight.sum())
-
-
-def _mean(rays: torch.Tensor) -> torch.Tensor:
-    """Mean over the rays of a pixel, (H, S, W, ...) to (H, W, ...), added in a fixed order."""
-    return sum(rays.unbind(1)[1:], rays[:, 0]) / rays.shape[1]
 
 
 def shot_seed(seed: int, settings: WorldSettings, path: str) -> int:

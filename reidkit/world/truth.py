@@ -16,12 +16,13 @@ import torch
 from reidkit.errors import ReidkitError, nearest_name, shown
 from reidkit.world.body import KEYPOINTS, MATERIALS, PARTS, Body, pose
 from reidkit.world.cameras import Camera, make_cameras
+from reidkit.world.figures import Placed, build_scene
 from reidkit.world.network import Cast, draw_cast, plan
 from reidkit.world.people import Person
 from reidkit.world.renderer import Scene, centres, nearest_hits, normals
-from reidkit.world.scenery import put_obstacle
+from reidkit.world.scenery import covered, obstacle_of, places
 from reidkit.world.settings import WorldSettings, resolve
-from reidkit.world.stage import Placed, Shot, build_scene, passer_by, place, project, shot_of, standing, turned
+from reidkit.world.stage import Shot, passer_by, place, project, shot_of, standing, turned
 
 KINDS = ("parts", "silhouette", "visible", "depth", "keypoints", "structure")
 PART_CODES = {"background": 0} | {name: number for number, name in enumerate(PARTS, start=1)}
@@ -155,8 +156,9 @@ def _in_front(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings, w
     """bool (H, W), where something of the picture stands before the body."""
     scale, foot = standing(shot, settings)
     if shot.occluder in ("post", "box"):
-        scratch = np.zeros((settings.height, settings.width, 3), np.float32)
-        return put_obstacle(scratch, shot.occluder, camera, foot, scale, shot.occluder_x, shot.occluder_size)
+        size = settings.height, settings.width
+        obstacle = obstacle_of(shot.occluder, camera, size, foot, scale, shot.occluder_x, shot.occluder_size)
+        return np.asarray(covered(obstacle, places(size)[0])[..., 0])
     if not shot.passer:
         return np.zeros((settings.height, settings.width), bool)
     _, _, other, body, placed = passer_by(shot, cast, camera, scale, foot)

@@ -26,7 +26,7 @@ def in_memory(frame: pd.DataFrame, pictures: Iterable[tuple[bytes, float, float]
     for row, (data, hidden, cut) in enumerate(pictures):
         pixels[row] = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
         truth.append((hidden, cut))
-    return make_records(_with_truth(frame, truth), name=name, pixels=pixels, check_paths=False)
+    return make_records(_with_truth(frame, truth), name=name, pixels=pixels, drawn=True, check_paths=False)
 
 
 def to_folder(
@@ -62,7 +62,7 @@ def to_folder(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return make_records(frame, root=out, name=name)
+    return make_records(frame, root=out, name=name, drawn=True)
 
 
 def _with_truth(frame: pd.DataFrame, truth: list[tuple[float, float]]) -> pd.DataFrame:
