@@ -21,13 +21,13 @@ ifndef MAKE_TERMERR
 export TQDM_DISABLE := 1
 endif
 
-.PHONY: help run demo test lint lab sync lock install clean
+.PHONY: help run demo test lint lab analyst sync lock install clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    every notebook at profile smoke (minutes on two cores, no GPU, no network once installed)"
 	@echo "make demo   every notebook at profile demo, with figures that mean something"
-	@echo "make lab    JupyterLab at the first lesson"
+	@echo "make lab    JupyterLab at the first lesson;   make analyst FILE=labels.csv   your labels in linked maps, galleries and tables"
 	@echo "make test   the tests"
 	@echo "make lint   style, types, import arrows;   make sync   pair notebooks with their .py;   make lock   newest versions into requirements.lock"
 
@@ -59,6 +59,11 @@ lint: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+# ARGS="--features f.npy --images FOLDER" and what else `reidkit analyst --help` lists.
+analyst: $(STAMP)
+	@test -n "$(FILE)" || { echo "Name a table with labels and cameras: make analyst FILE=labels.csv"; exit 2; }
+	$(REIDKIT) analyst "$(FILE)" $(ARGS)
 
 sync: $(STAMP)
 	$(BIN)/jupytext --sync notebooks/*.ipynb

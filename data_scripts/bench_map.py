@@ -3,7 +3,9 @@
 
 The page holds nothing but the map, with `embedding_map.js` as the package ships it. While the wheel turns, the map is dragged
 or the pointer moves over it, the page notes when each frame is drawn. Without a graphics card WebGL is drawn by the processor:
-the record says so, and the figures are then a lower bound.
+the record says so, and the figures are then a lower bound. A busy machine shows in the row "idle", where nothing but the page's
+own clock runs: goals are judged only where idle is above 50 frames a second. Processor time a frame is what such a machine can
+still tell.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from reidkit.environment import usable_cores
@@ -26,6 +29,7 @@ from reidkit.storage import write_json
 
 FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage")
 POINTS, SECONDS, EVERY = (13_000, 33_000, 100_000), 3.0, 0.03
+QUIET = 50.0  # frames a second of a page at rest, below which the machine had no time for the page
 GOALS = {13_000: 30.0, 33_000: 30.0, 100_000: 10.0}  # frames a second: fluid, fluid, usable
 PAGE = """
 const state = %s;
@@ -74,7 +78,7 @@ def gesture(page: Page, name: str, box: dict[str, float], seconds: float) -> dic
     if name == "drag":
         page.mouse.down()
     start = page.evaluate("() => { window.frames_seen = []; return performance.now(); }")
-    step, end = 0, start
+    spent, step, end = processor_seconds(), 0, start
     while end - start < 1000 * seconds:
         turn = step * 0.35
         if name == "wheel":
@@ -83,11 +87,27 @@ def gesture(page: Page, name: str, box: dict[str, float], seconds: float) -> dic
             page.mouse.move(middle[0] + 150 * np.cos(turn), middle[1] + 120 * np.sin(turn))
         page.wait_for_timeout(1000 * EVERY)
         step, end = step + 1, page.evaluate("() => performance.now()")
-    seen = np.array(page.evaluate("() => window.frames_seen"))
+    seen, spent = np.array(page.evaluate("() => window.frames_seen")), processor_seconds() - spent
     if name == "drag":
         page.mouse.up()
     gaps = np.diff(np.r_[start, seen])
-    return {"frames_per_second": round(float(1000 * len(seen) / (end - start)), 1), "longest_gap_ms": round(float(gaps.max()), 1)}
+    return {
+        "frames_per_second": round(float(1000 * len(seen) / (end - start)), 1),
+        "longest_gap_ms": round(float(gaps.max()), 1),
+        "processor_ms_a_frame": round(1000 * spent / max(len(seen), 1), 1),
+    }
+
+
+def processor_seconds() -> float:
+    """What the browser, all of its processes together, has used so far."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            times = process.cpu_times()
+            total += times.user + times.system if "chrom" in process.name().lower() else 0.0
+        except psutil.NoSuchProcess:
+            continue
+    return total
 
 
 def measure(chromium: str, points: tuple[int, ...], seconds: float) -> dict[str, Any]:
@@ -108,10 +128,7 @@ def measure(chromium: str, points: tuple[int, ...], seconds: float) -> dict[str,
         renderer, version = str(page.evaluate(ask)), browser.version
         browser.close()
     software = any(word in renderer.lower() for word in ("swiftshader", "llvmpipe", "software"))
-    slowest = {count: min(r["frames_per_second"] for r in rows if r["points"] == count) for count in points}
-    goals = [
-        {"points": n, "slowest": slowest[n], "goal": GOALS[n], "reached": slowest[n] >= GOALS[n]} for n in points if n in GOALS
-    ]
+    goals = [verdict(rows, count) for count in points if count in GOALS]
     return {
         "what": "frames a second of the embedding map in headless Chromium",
         "renderer": renderer,
@@ -125,6 +142,14 @@ def measure(chromium: str, points: tuple[int, ...], seconds: float) -> dict[str,
         "rows": rows,
         "goals": goals,
     }
+
+
+def verdict(rows: list[dict[str, Any]], points: int) -> dict[str, Any]:
+    """The slowest gesture against its goal; not judged on a machine too busy for an empty page."""
+    speed = {row["gesture"]: row["frames_per_second"] for row in rows if row["points"] == points}
+    idle, slowest = speed.pop("idle"), min(speed.values())
+    judged = {"reached": slowest >= GOALS[points]} if idle > QUIET else {"not_judged": "the machine was busy"}
+    return {"points": points, "slowest": slowest, "idle": idle, "goal": GOALS[points], **judged}
 
 
 def main() -> None:

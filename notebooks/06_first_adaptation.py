@@ -45,7 +45,7 @@ from reidkit.labels import cluster, dbscan, eps_from_closest_pairs, normalise_by
 from reidkit.lesson import Lesson
 from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
 from reidkit.neighbours import nearest
-from reidkit.show import ClusterGallery, RunHistory, contact_sheet
+from reidkit.show import ClusterGallery, EpsExplorer, RunHistory, contact_sheet
 from reidkit.show.palette import BLACK, BLUE, VERMILLION
 from reidkit.show.picture import new_figure
 from reidkit.training import fit, judge_on
@@ -225,6 +225,38 @@ f"{len(unseen)} of {len(people)} people are unseen"
 
 # %%
 lesson.solution("06-warmup")
+
+# %% [markdown]
+# And with another $\varepsilon$? Two dense images meet as soon as $\varepsilon$ reaches the largest distance on the best path
+# between them, so one spanning forest of the graph holds the labels of *every* radius, and a new one is a cut through it.
+
+# %%
+lesson.predict("peak", "At which eps is the pairwise F with the truth largest?", between=(0, 1))
+ends = ["at the smallest eps", "in between", "at the largest eps"]
+lesson.predict("lost", "Where are most people lost (the majority of no cluster)?", choices=ends)
+
+# %% [markdown]
+# Turn the slider (a click, then the arrow keys): labels, pictures, counts, lost people and camera information follow.
+
+# %%
+scrubber = EpsExplorer(
+    graph, train.camera, truth, table=target.train, min_samples=recipe.min_samples, eps=round(eps, 2)
+)
+assert np.array_equal(scrubber.every.labels(eps), labels)
+lesson.show(scrubber)
+
+# %%
+curve = scrubber.curve.set_index("eps")
+peak, most = curve["f1"].idxmax(), curve["lost"].idxmax()
+ours = curve["f1"].iloc[curve.index.get_indexer([eps], "nearest")[0]]
+why = f"F is {curve['f1'].max():.2f} there and {ours:.2f} at eps {eps:.2f}, which UDAP's rule chose without the truth."
+lesson.reveal("peak", peak, tell=why)
+first, last = curve["lost"].iloc[0], curve["lost"].iloc[-1]
+where = 0 if most <= curve.index[4] else 2 if most >= curve.index[-5] else 1
+why = f"{first:.0f} people are lost at eps {curve.index[0]}: all outliers or crumbs. At {curve.index[-1]} it is {last:.0f}: swallowed by one giant."
+lesson.reveal("lost", ends[where], tell=why)
+lesson.record("best_f1_over_eps", curve["f1"].max(), "fraction", "higher")
+lesson.record("f1_at_chosen_eps", ours, "fraction", "higher")
 
 # %% [markdown]
 # ## 4 · Are these people, or cameras?

@@ -50,6 +50,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+from scipy.io import savemat
 
 from reidkit import stages
 from reidkit.errors import ReidkitError
@@ -57,15 +58,33 @@ from reidkit.formats import load, omniglot
 from reidkit.formats.splits import split_identities
 from reidkit.images.decode import check_images, decode
 from reidkit.lesson import Lesson
-from reidkit.show import ClusterGallery, QueryExplorer, RunHistory, camera_histogram, contact_sheet
+
+chosen = {"smoke": (3, 32, 2, 15), "demo": (5, 48, 5, 30), "full": (50, 64, 10, 100)}
+
+# %%
+from reidkit.show import (
+    ClusterGallery,
+    EmbeddingMap,
+    EpsExplorer,
+    QueryExplorer,
+    RunHistory,
+    camera_histogram,
+    contact_sheet,
+)
 from reidkit.show.palette import BLACK, BLUE, GREY, ORANGE, VERMILLION
 from reidkit.show.picture import new_figure
 
-chosen = {"smoke": (3, 32, 2, 15), "demo": (5, 48, 5, 30), "full": (50, 64, 10, 100)}
 alphabets, side, epochs, steps = chosen[profile]
 
 # %%
-from reidkit.diagnose import diagnose, mutual_information
+from reidkit.diagnose import (
+    audit_result,
+    audit_sample,
+    calibrate_threshold,
+    diagnose,
+    diagnose_files,
+    mutual_information,
+)
 from reidkit.evaluate import PROTOCOLS, evaluate_ranking
 from reidkit.features import extract
 from reidkit.jaccard import jaccard_graph
@@ -77,6 +96,7 @@ from reidkit.methods.source_pretraining import SourcePretraining
 from reidkit.models import build_embedder
 from reidkit.training import Schedule, cosine_distance, fit, judge_on
 
+# %%
 lesson = Lesson.open("21", profile=profile, seed=seed, out=out)
 lesson.setup()
 lesson.card()
@@ -111,8 +131,7 @@ elif data:
 else:
     print("No archive of Omniglot here (see above for where it is published): rendered people instead.")
     records = load(rendered_people(lesson.out / "people"), "folder", camera=r"_c([0-9]+)")
-    drawn = np.stack([np.asarray(decode(path)) for path in records.paths])
-    records = replace(records, pixels=drawn)  # drawn people are no photographs: they may be shown
+    records = replace(records, drawn=True)  # drawn people are no photographs: they may be shown
 
 # %%
 one_camera = records.num_cameras == 1
@@ -391,29 +410,40 @@ lesson.solution("21-core")
 
 # %% [markdown]
 # Choose $t$ on **half** of the test identities and look at it on the **other half**: a threshold that is judged by the pairs
-# it was chosen from flatters itself.
-
+# it was chosen from flatters itself. `calibrate_threshold` takes what you have, distances, identities and cameras, and
+# returns the largest threshold that keeps to the false match rate you allow.
 
 # %%
-def pairs_of(names):
-    """(distance, same identity?, same camera?) of every pair of a query and a gallery picture of these identities."""
-    q, g = np.isin(query.identity, names), np.isin(gallery.identity, names)
-    same = query.identity[q][:, None] == gallery.identity[g]
-    camera = (query.camera[q][:, None] == gallery.camera[g]) & (not one_camera)
-    return distance[np.ix_(q, g)].ravel(), same.ravel(), camera.ravel()
-
-
 tested = np.random.default_rng(seed).permutation(np.unique(query.identity[query.identity > 0]))
 halves = dict(zip(("chosen on", "checked on"), np.array_split(tested, 2)))
-thresholds = np.linspace(distance.min(), distance.max(), 150)
-rates = {half: np.array([error_rates(*pairs_of(n), t) for t in thresholds]) for half, n in halves.items()}
 allowed = 0.01
-place = int(np.flatnonzero(rates["chosen on"][:, 0] <= allowed).max())
-pairs = pairs_of(halves["chosen on"])
-strangers, mates = int((~pairs[1] & ~pairs[2]).sum()), int((pairs[1] & ~pairs[2]).sum())
-print(
-    f"t = {thresholds[place]:.3f} from {strangers:,} pairs of strangers and {mates:,} pairs of one identity"
+
+
+def calibrated(names):
+    """The calibration on these identities alone."""
+    q, g = np.isin(query.identity, names), np.isin(gallery.identity, names)
+    cameras = () if one_camera else (query.camera[q], gallery.camera[g])
+    sides = query.identity[q], gallery.identity[g], *cameras
+    return calibrate_threshold(distance[np.ix_(q, g)], *sides, allowed=allowed, seed=seed)
+
+
+found = {half: calibrated(names) for half, names in halves.items()}
+chosen_on = found["chosen on"]
+print(chosen_on.describe())
+
+# %% [markdown]
+# Does your own function agree? The same half, the same threshold, one pair after the other.
+
+# %%
+q, g = (np.isin(side.identity, halves["chosen on"]) for side in (query, gallery))
+same = query.identity[q][:, None] == gallery.identity[g]
+camera = (query.camera[q][:, None] == gallery.camera[g]) & (not one_camera)
+by_hand = error_rates(
+    distance[np.ix_(q, g)].ravel(), same.ravel(), camera.ravel(), float(chosen_on.threshold)
 )
+here = chosen_on.at(chosen_on.threshold)
+assert np.allclose(by_hand, here[["false_match", "false_non_match"]].astype(float))
+dict(zip(("false match", "false non-match"), np.round(by_hand, 4).tolist()))
 
 # %%
 question = (
@@ -423,72 +453,39 @@ lesson.predict("others", question, between=(0, 5), unit="%")
 
 # %% [markdown]
 # How sure is such a curve? Not as sure as the number of pairs suggests: all pairs of one identity stand and fall together.
-# So draw **identities** with repetition, not pairs, and compute the curve of each draw. The band holds 95 % of them.
+# So **identities** are drawn with repetition, not pairs, and the curve of each draw is computed. The band holds 95 % of them.
 
 
 # %%
-def tally(names):
-    """Pairs of identity i asked and j shown, across cameras: at most each threshold apart (M, M, T), and all (M, M)."""
-    names = np.sort(names)
-    q, g = np.isin(query.identity, names), np.isin(gallery.identity, names)
-    i = np.searchsorted(names, query.identity[q])[:, None]
-    j = np.searchsorted(names, gallery.identity[g])[None]
-    first = np.searchsorted(thresholds, distance[np.ix_(q, g)])
-    counts = np.zeros((len(names), len(names), len(thresholds) + 1))
-    across = (query.camera[q][:, None] != gallery.camera[g]) | one_camera
-    np.add.at(counts, (i, j, first), across)
-    return counts.cumsum(axis=2)[..., :-1], counts.sum(axis=2)
-
-
-def redrawn(names, draws: int = 300) -> np.ndarray:
-    """(draws, T, 2): false match and false non-match rate of identities drawn with repetition."""
-    (within, all_pairs), m, found = tally(names), len(names), []
-    for drawn in np.random.default_rng(seed).integers(m, size=(draws, m)):
-        times = np.bincount(drawn, minlength=m).astype(float)
-        apart, own = np.outer(times, times) * (1 - np.eye(m)), np.diag(times)
-        sides = [np.tensordot(w, within, 2) / (w * all_pairs).sum() for w in (apart, own)]
-        found.append(np.stack([sides[0], 1 - sides[1]], axis=1))
-    return np.array(found)
-
-
-# %%
-draws = redrawn(halves["chosen on"])
-low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-by_pairs = 2 * 1.96 * np.sqrt(allowed * (1 - allowed) / strangers)
-wider = (high - low)[place, 0] / by_pairs
-
-
 def draw_rates(axes) -> None:
     """Both errors over the threshold, with their bands."""
-    for number, (words, colour) in enumerate((("false match", VERMILLION), ("false non-match", BLUE))):
-        axes.fill_between(thresholds, low[:, number], high[:, number], color=colour, alpha=0.25, lw=0)
-        line = ("--", "-")[number]
-        axes.plot(thresholds, rates["chosen on"][:, number], color=colour, ls=line, label=words)
-    axes.axvline(thresholds[place], color=BLACK, lw=1, ls=":", label="chosen threshold")
-    axes.set(
-        xlabel="threshold t on the distance", ylabel="error rate", title="half of the identities, 95 % band"
-    )
+    rates = chosen_on.rates
+    kinds = (("false_match", VERMILLION, "--"), ("false_non_match", BLUE, "-"))
+    for kind, colour, line in kinds:
+        low, high = rates[f"{kind}_low"], rates[f"{kind}_high"]
+        axes.fill_between(rates["threshold"], low, high, color=colour, alpha=0.25, lw=0)
+        axes.plot(rates["threshold"], rates[kind], color=colour, ls=line, label=kind.replace("_", " "))
+    axes.axvline(chosen_on.threshold, color=BLACK, lw=1, ls=":", label="chosen threshold")
+    axes.set(xlabel="threshold t on the distance", ylabel="error rate")
+    axes.set(title="half of the identities, 95 % band")
     axes.legend(fontsize=8)
 
 
 # %%
 def draw_trade(axes) -> None:
-    """One error against the other: the identities t was chosen on with their band, and the others."""
-    grid = np.geomspace(2e-3, 0.5, 40)
-    lines = np.array([np.interp(grid, draw[:, 0], draw[:, 1]) for draw in draws])
-    band = np.quantile(lines, [0.025, 0.975], axis=0)
-    axes.fill_between(grid, *band, color=GREY, alpha=0.35, lw=0, label="95 % band")
+    """One error against the other, on both halves."""
     for half, colour, line in (("chosen on", BLACK, "-"), ("checked on", ORANGE, "--")):
-        words = f"identities it was {half}"
-        axes.plot(grid, np.interp(grid, *rates[half].T), color=colour, ls=line, label=words)
-    axes.axvline(allowed, color=BLACK, lw=1, ls=":")
-    axes.set(
-        xscale="log",
-        xlabel="false match rate",
-        ylabel="false non-match rate",
-        ylim=(0, 1.02),
-        title="the trade",
-    )
+        rates = found[half].rates
+        axes.plot(
+            rates["false_match"],
+            rates["false_non_match"],
+            color=colour,
+            ls=line,
+            label=f"identities it was {half}",
+        )
+    axes.axvline(allowed, color=GREY, lw=1, ls=":")
+    axes.set(xscale="log", xlabel="false match rate", ylabel="false non-match rate", ylim=(0, 1.02))
+    axes.set(title="the trade", xlim=(2e-3, 1))
     axes.legend(fontsize=8, loc="lower left")
 
 
@@ -496,18 +493,21 @@ def draw_trade(axes) -> None:
 figure = new_figure(9.2, 3.4)
 for axes, draw in zip(figure.subplots(1, 2), (draw_rates, draw_trade)):
     draw(axes)
-fm, fnm = rates["checked on"][place]
-alt = f"Error rates against the threshold, and against each other. At t = {thresholds[place]:.3f}: false match 1 % and false "
-alt += f"non-match {rates['chosen on'][place, 1]:.0%} on the identities it was chosen on, {fm:.1%} and {fnm:.0%} on the others."
-lesson.figure(figure, alt)
+there = found["checked on"].at(chosen_on.threshold)
+fm, fnm = there["false_match"], there["false_non_match"]
+alt = f"Error rates against the threshold, and against each other. At t = {chosen_on.threshold:.3f}: false match "
+alt += f"{here['false_match']:.1%} and false non-match {here['false_non_match']:.0%} on the identities it was chosen on, "
+lesson.figure(figure, f"{alt}{fm:.1%} and {fnm:.0%} on the others.")
 
 # %%
-inside = low[place, 0] <= fm <= high[place, 0]
-why = f"The band over identities went from {low[place, 0]:.1%} to {high[place, 0]:.1%} ({'it holds' if inside else 'outside'}); "
+low, high = here["false_match_low"], here["false_match_high"]
+by_pairs = 2 * 1.96 * np.sqrt(allowed * (1 - allowed) / chosen_on.strangers)
+wider = (high - low) / by_pairs
+why = f"The band over identities went from {low:.1%} to {high:.1%} ({'it holds' if low <= fm <= high else 'outside'}); "
 why += f"it is {wider:.1f} times as wide as one that takes every pair for a new observation. "
-why += "Being safe costs: choose t where the upper end of the band meets what you allow."
+why += "Being safe costs: bound='upper' chooses t where the upper end of the band meets what you allow."
 lesson.reveal("others", 100 * fm, tell=why)
-lesson.record("threshold", thresholds[place], "cosine distance")
+lesson.record("threshold", chosen_on.threshold, "cosine distance")
 lesson.record("false_match_other_half", fm, "fraction", "lower")
 lesson.record("false_non_match_other_half", fnm, "fraction", "lower")
 lesson.record("band_over_identities_against_pairs", wider, "times")
@@ -534,6 +534,12 @@ for radius in (0.3, 0.4, 0.5, 0.6, 0.7):
     rows[radius] = row | {"alarms": "; ".join(ring) or "none"}
 pd.DataFrame(rows).T.rename_axis("eps")
 
+# %% [markdown]
+# In Lab, turn the radius yourself: labels, counts and pictures follow.
+
+# %%
+lesson.show(EpsExplorer(graph, train.camera, train.identity, table=records.train, eps=eps))
+
 # %%
 question = f"At eps {eps}: how many pairs of a cluster, from two cameras, show one identity? In percent."
 lesson.predict("precision", question, between=(0, 100), unit="%")
@@ -545,25 +551,45 @@ print(diagnosis.describe())
 lesson.show(ClusterGallery(diagnosis, records.train, rows=5, across=12))
 diagnosis.alarms[["alarm", "rings", "found"]]
 
+# %%
+lesson.show(EmbeddingMap(diagnosis, records.train).set(colour="camera"))
+
 # %% [markdown]
-# At home you have no truth, but you have eyes. An **audit**: draw pairs that a cluster put together, across cameras, and
-# judge them one by one. Here are the first of them, pair by pair; then the truth plays your eyes for sixty.
+# **Labels of another code base** need no network of ours. People have features in a `.mat` (as layumi's `gallery_f`), an
+# `.npy` or a `.pth`, and labels in a table with names of its own. `diagnose_files`, or `reidkit diagnose` on the command line,
+# reads them, says which column it took for what, and refuses what does not fit. Here the same labels go out and come back.
 
 # %%
-i, j = np.triu_indices(len(labels), 1)
-across = (train.camera[i] != train.camera[j]) | one_camera
-together = np.flatnonzero((labels[i] == labels[j]) & (labels[i] >= 0) & across)
-audited = np.random.default_rng(seed).choice(together, min(60, len(together)), replace=False)
-right = int((train.identity[i[audited]] == train.identity[j[audited]]).sum())
-shown = np.stack([i[audited[:12]], j[audited[:12]]], axis=1).ravel()
-captions = [f"pair {n // 2 + 1}{'ab'[n % 2]}" for n in range(len(shown))]
-display(contact_sheet(records.train, shown, columns=12, captions=captions))
-print(
-    f"{right} of {len(audited)} audited pairs show one identity; {len(together):,} pairs were there to draw from"
-)
+dump = {"gallery_f": features.matrix, "gallery_label": train.identity, "gallery_cam": train.camera}
+savemat(lesson.out / "features.mat", dump)
+theirs = pd.DataFrame({"img_path": train.paths, "y_hat": labels, "lens": train.camera})
+theirs.to_csv(lesson.out / "labels.csv", index=False)
+names = {"labels": "y_hat", "cameras": "lens"}
+read = diagnose_files(lesson.out / "labels.csv", features=lesson.out / "features.mat", columns=names)
+assert np.array_equal(read.labelling.label, diagnosis.labelling.label)
+refused(diagnose_files, lesson.out / "labels.csv", columns={"labels": "yhat", "cameras": "lens"})
+page = read.report(lesson.out / "report.html", title=f"{records.name}: labels of another code base")
+print(read.describe())
+print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB, one page that opens without a network")
 
 # %% [markdown]
-# **Exercise 21-stretch.** Sixty pairs are not all pairs. Give the audit an interval that is right even when every pair was.
+# At home you have no truth, but you have eyes. An **audit**: draw pairs that a cluster put together, within and across
+# cameras, and judge them one by one. Here are the first across cameras; then the truth plays your eyes for all of them.
+
+# %%
+sample = audit_sample(diagnosis, 90, seed=seed)
+seen_same = train.identity[sample["image_a"]] == train.identity[sample["image_b"]]
+stratum = "same-camera" if one_camera else "cross-camera"
+asked = (sample["stratum"] == stratum).to_numpy()
+audited, right = int(asked.sum()), int(seen_same[asked].sum())
+shown = sample.loc[asked, ["image_a", "image_b"]].to_numpy()[:12].ravel()
+captions = [f"pair {n // 2 + 1}{'ab'[n % 2]}" for n in range(len(shown))]
+display(contact_sheet(records.train, shown, columns=12, captions=captions))
+print(f"{right} of {audited} audited pairs ({stratum}) show one identity")
+audit_result(sample, seen_same).round(3)
+
+# %% [markdown]
+# **Exercise 21-stretch.** A sample of pairs is not all pairs. Give the audit an interval that is right even when every pair was.
 
 # %%
 lesson.exercise("21-stretch")
@@ -575,7 +601,7 @@ def my_interval(right, judged, z):
 
 
 interval = lesson.attempt("21-stretch", my_interval)
-low_end, high_end = interval(right, len(audited), 1.96)
+low_end, high_end = interval(right, audited, 1.96)
 print(f"the precision lies between {low_end:.0%} and {high_end:.0%}, says the audit")
 
 # %%
@@ -583,7 +609,7 @@ lesson.solution("21-stretch")
 
 # %%
 exact = diagnosis.score("precision", pairs="all" if one_camera else "cross-camera")
-why = f"The audit said {low_end:.0%} to {high_end:.0%}, from {len(audited)} pairs and no label."
+why = f"The audit said {low_end:.0%} to {high_end:.0%}, from {audited} pairs and no label."
 lesson.reveal("precision", 100 * exact, tell=why)
 lesson.record("audit_low", low_end, "fraction")
 lesson.record("audit_high", high_end, "fraction")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 SOURCE = "summer"  # what the networks of the lessons were trained on
+BENCHES = "labels, ranking, rerank, kmeans, extract, maps, diagnosis or claims; table writes README's."
 LESSON_WORLDS = (SOURCE, "winter", "hard-winter")
 PLAIN = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 app = typer.Typer(help="Learn unsupervised person re-identification, and diagnose its pseudo-labels.", **PLAIN)  # type: ignore[arg-type]
@@ -118,13 +119,17 @@ def analyst(
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="labels, ranking, rerank, kmeans, extract or maps; table writes the README's.")],
+    what: Annotated[str, typer.Argument(help=BENCHES)],
     size: Annotated[list[int] | None, typer.Option(help="Images; repeat for several. The goals' sizes when not given.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each contestant, which take turns.")] = 3,
     out: Annotated[Path | None, typer.Option(help="Folder of the record; runs/bench, for table docs/records.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few hundred images, to try the measurement itself.")] = False,
     most_seconds: Annotated[float, typer.Option(min=1, help="What is expected to take longer a run is skipped.")] = 900,
     readme: Annotated[Path, typer.Option(help="File that table writes into.")] = Path("README.md"),
+    profile: Annotated[Literal["smoke", "demo", "full"], typer.Option(help="Size of the runs of claims.")] = "demo",
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of claims; repeat for several. 0, 1 and 2 when not given.")] = None,
+    world: Annotated[list[str] | None, typer.Option(help="Worlds of claims: standard, hard, dependent; repeat.")] = None,
+    claim: Annotated[list[str] | None, typer.Option(help="A claim by number, for instance C-29; repeat.")] = None,
 ) -> None:
     """Measure against others, in one run on the same features: time, memory, agreement, goals."""
     from reidkit.bench import run as measurements
@@ -133,6 +138,14 @@ def bench(
     if what == "table":
         changed = table.update_readme(readme, out or Path("docs/records"))
         typer.echo(f"{readme}: {'written' if changed else 'as it should be'}")
+        return
+    if what == "claims":
+        from reidkit.bench import claims, pairs
+
+        chosen: dict[str, Any] = {"seeds": seed or (0, 1, 2), "worlds": world or tuple(pairs.PAIRS), "claims": claim or ()}
+        place = out or Path("docs")
+        claims.run_claims(place, profile=profile, **chosen, say=typer.echo, progress=sys.stderr.isatty())
+        typer.echo(f"Record: {place / 'records' / 'claims.json'}; page: {place / 'claims.md'}")
         return
     limits: dict[str, Any] = {"repeats": repeats, "limit": most_seconds}
     folder = out or Path("runs/bench")

@@ -205,7 +205,7 @@ def test_a_task_names_only_who_takes_part():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["labels", "rerank", "kmeans"])
+@pytest.mark.parametrize("name", ["labels", "rerank", "kmeans", "diagnosis"])
 def test_commands_at_a_few_hundred_images(name, tmp_path, monkeypatch):
     """Everybody runs and agrees; in this process, which spares the imports of a dozen."""
 
@@ -246,7 +246,7 @@ def test_goals_of_the_full_sizes_name_their_contestants():
     (million,) = tasks_of("labels", [1_400_000])
     assert {goal.text for goal in million.goals} >= {"within an hour", "at most 12 GB"}
     assert [one.name for one in million.contestants if one.device == "cpu"] == ["reidkit"]
-    for name in ("labels", "ranking", "rerank", "kmeans"):
+    for name in ("labels", "ranking", "rerank", "kmeans", "diagnosis"):
         for one in tasks_of(name, [32_621])[0].contestants:
             for function in (one.run, one.prepare, one.finish):
                 assert getattr(importlib.import_module(function.__module__), function.__qualname__) is function

@@ -36,7 +36,7 @@ BUDGETS = {  # the first pattern that fits counts
     "*.py": 400,
 }
 WIDGET_BUDGET = 80
-CONDA_NAMES = {"torch": "pytorch-gpu"}  # everything else is called there what it is called here
+CONDA_NAMES = {"torch": "pytorch-gpu", "playwright": "playwright-python", "openTSNE": "opentsne"}  # else as here
 LEFTOVERS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 PLACES = re.compile(r"(?<![\w./~-])/(" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me", "t" + "mp", "Us" + "ers")) + r")/")
 HOSTS = re.compile("|".join(("py" + r"pi\.org", "python" + r"hosted\.org", "anaconda" + r"\.(org|com)", r"reg" + r"istry\.npm")))

@@ -63,6 +63,7 @@ def test_outliers_alone_leave_an_empty_gallery_that_says_so() -> None:
     views = linked()
     live = views[1].live()
     views[0].selection.select([20, 21])
+    assert "Selected: 2 images of 0 clusters" in views[0].describe()
     assert "every image is an outlier" in live.children[2].value and live.children[-1].value == ""
     assert views[1].static().alt.startswith("Pictures of 0 clusters")
 

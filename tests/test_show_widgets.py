@@ -13,9 +13,7 @@ from PIL import Image
 from reidkit.capsule import CapsuleWriter
 from reidkit.diagnose import Diagnosis, diagnose
 from reidkit.diagnose.deletion import ORDERS, SHARES, SIDES, PairDeletion, marked
-from reidkit.diagnose.ranking import average_precision, rank_query
 from reidkit.errors import DiagnosisError, ReidkitError
-from reidkit.evaluate import PROTOCOLS, evaluate_ranking
 from reidkit.jaccard import dense_steps, jaccard_graph
 from reidkit.labels import dbscan
 from reidkit.records import Records, make_records
@@ -29,25 +27,12 @@ from reidkit.show import (
     LostIdentities,
     PairCam,
     Picture,
-    QueryExplorer,
     RunHistory,
     TableBrowser,
     View,
     strict,
 )
-
-
-def records(identity: np.ndarray, camera: np.ndarray, seed: int = 0) -> Records:
-    pixels = np.random.default_rng(seed).integers(0, 256, (len(identity), 16, 8, 3), np.uint8)
-    frame = pd.DataFrame({"path": [f"{seed}-{i}.png" for i in range(len(identity))], "identity": identity, "camera": camera})
-    return make_records(frame, pixels=pixels, drawn=True, check_paths=False)
-
-
-def explorer(case: int = 0, **options: object) -> QueryExplorer:
-    generator = np.random.default_rng(case)
-    query = records(generator.integers(1, 5, 8), np.r_[0, 1, 2, generator.integers(0, 3, 5)])
-    gallery = records(generator.integers(-1, 4, 30), np.r_[0, 1, 2, generator.integers(0, 3, 27)], seed=1)
-    return QueryExplorer(generator.random((8, 30)), query, gallery, **options)
+from tests.show_toys import explorer, records
 
 
 def history(table: bool = True) -> RunHistory:
@@ -98,7 +83,7 @@ def jaccard_steps() -> JaccardSteps:
 
 
 def tables() -> TableBrowser:
-    return TableBrowser(diagnosed()[0], rows=5)
+    return TableBrowser(diagnosed()[0], rows=5).set(sort="images")
 
 
 def pair() -> PairCam:
@@ -233,52 +218,6 @@ def test_a_live_widget_stores_no_plotting_library(name: str) -> None:
     assert {model["model_module"] for model in state.values()} <= {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
     text = json.dumps(state, default=str)
     assert len(text) < 600_000 and "plotly" not in text.lower() and "<script" not in text.lower()
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_rankings_agree_with_the_evaluation_and_with_a_loop(protocol: str) -> None:
-    view = explorer(3, protocol=protocol, order="as given", top=30)
-    sides = view.query.identity, view.gallery.identity, view.query.camera, view.gallery.camera
-    scores = evaluate_ranking(view.distance, *sides, protocol=protocol)
-    for position in range(len(view.query)):
-        ranking = view.set(position=position).data()
-        np.testing.assert_allclose(average_precision(ranking), scores.average_precision[position])
-        identity, camera, rank = view.query.identity[position], view.query.camera[position], 0
-        assert ranking["distance"].is_monotonic_increasing and len(ranking) == 30
-        for row in ranking.itertuples():
-            same_camera = view.gallery.camera[row.image] == camera
-            who = view.gallery.identity[row.image]
-            assert (row.identity, row.camera) == (who, view.gallery.camera[row.image])
-            out = {"market": same_camera and who == identity, "literal-camera": same_camera, "no-camera": False}[protocol]
-            mark = "junk" if who == -1 else "same camera" if out else "match" if who == identity else "mismatch"
-            assert row.mark == mark
-            rank += mark in ("match", "mismatch")
-            assert row.rank == (rank if mark in ("match", "mismatch") else 0)
-
-
-def test_queries_come_worst_or_best_first_and_unanswerable_ones_last() -> None:
-    view = explorer(5)
-    for order, sign in (("worst first", 1), ("best first", -1)):
-        view.set(order=order)
-        values = np.array([average_precision(view.set(position=p).ranking()) for p in range(len(view.query))])
-        answered = values[~np.isnan(values)]
-        assert (np.diff(sign * answered) >= 0).all() and np.isnan(values[len(answered) :]).all()
-    assert sorted(view.orders["random"]) == list(range(len(view.query)))
-    assert explorer(5, seed=1).orders["random"].tolist() != view.orders["random"].tolist()
-
-
-def test_what_the_protocol_takes_out_can_be_hidden() -> None:
-    view = explorer(2, top=30)
-    whole = view.data()
-    assert (whole["rank"] == 0).any()
-    pd.testing.assert_frame_equal(view.set(removed="hidden").data(), whole[whole["rank"] > 0].reset_index(drop=True))
-
-
-def test_ties_are_ranked_by_gallery_index_and_unknown_protocols_refused() -> None:
-    ids, cameras = np.array([1, 2, 1]), np.array([0, 1, 1])
-    assert rank_query(np.zeros(3), 1, 2, ids, cameras)["image"].tolist() == [0, 1, 2]
-    with pytest.raises(DiagnosisError, match="Did you mean 'market'"):
-        rank_query(np.zeros(3), 1, 2, ids, cameras, protocol="markt")
 
 
 def test_run_history_equals_a_diagnosis_of_each_epoch() -> None:

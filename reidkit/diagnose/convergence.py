@@ -29,10 +29,10 @@ def progressive_steps(run: Capsule) -> pd.DataFrame:
     scores, last = run.scores, [*first[1:], run.epochs]
     rows = []
     for entry, start, stop in zip(begun, first, last, strict=True):
-        judged = scores[(scores["epoch"] >= start) & (scores["epoch"] < stop)]["mean_ap"] if len(scores) else []
+        judged = scores[(scores["epoch"] >= start) & (scores["epoch"] < stop)]["mean_ap"].to_numpy() if len(scores) else []
         row = {"epoch": start, "clusters": int(run.labels[start].max()) + 1, "portion": float(entry["portion"])}
         row |= {"agreement": float(entry.get("agreement", np.nan))}
-        rows.append(row | {"mean_ap": float(judged.iloc[-1]) if len(judged) else float("nan")})
+        rows.append(row | {"mean_ap": float(judged[-1]) if len(judged) else float("nan")})
     return pd.DataFrame(rows)
 
 

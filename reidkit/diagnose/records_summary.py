@@ -57,7 +57,8 @@ class RecordsSummary:
     def describe(self) -> str:
         """The set in one sentence."""
         v, alone = self.value, self.cameras_per_identity.query("cameras == 1")["identities"].sum()
-        counts = f"{counted(v('images'), 'image')} of {counted(v('identities'), 'identity')} from {counted(v('cameras'), 'camera')}"
+        images, people = counted(v("images"), "image"), counted(v("identities"), "identity")
+        counts = f"{images} of {people} from {counted(v('cameras'), 'camera')}"
         if not v("identities"):
             return f"{counts}."
         per = "/".join(f"{v(f'images_per_identity_{name}'):g}" for name in ("min", "median", "max"))

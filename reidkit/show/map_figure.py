@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from reidkit.diagnose.inputs import OUTLIER
 from reidkit.diagnose.projection import Projection
 from reidkit.diagnose.text import counted
 from reidkit.show.palette import GREY, style
@@ -42,6 +43,7 @@ def map_sentence(table: pd.DataFrame, made: Projection, colour: str) -> str:
     text = f"{made.name} of {len(table)} images, coloured by {colour}. {made.note}"
     chosen = table[table["selected"]]
     if len(chosen):
-        clusters, cameras = counted(chosen["label"].nunique(), "cluster"), counted(chosen["camera"].nunique(), "camera")
+        clusters = counted(chosen.loc[chosen["label"] != OUTLIER, "label"].nunique(), "cluster")
+        cameras = counted(chosen["camera"].nunique(), "camera")
         text += f" Selected: {counted(len(chosen), 'image')} of {clusters} from {cameras}."
     return text

@@ -41,11 +41,10 @@ class QueryExplorer(View):
         seed: int = 0,
     ) -> None:
         self.distance, self.query, self.gallery, self.protocol, self.top = distance, query, gallery, protocol, top
-        sides = query.identity, gallery.identity, query.camera, gallery.camera
-        precision = evaluate_ranking(distance, *sides, protocol=protocol).average_precision
+        ids, cameras = (query.identity, gallery.identity), (query.camera, gallery.camera)
+        precision = evaluate_ranking(distance, *ids, *cameras, protocol=protocol).average_precision
         worst, best = (np.argsort(np.where(np.isnan(precision), 2.0, sign * precision), kind="stable") for sign in (1, -1))
-        shuffled = np.random.default_rng(seed).permutation(len(query))
-        self.orders = dict(zip(ORDERS, (worst, best, shuffled, np.arange(len(query)))))
+        self.orders = dict(zip(ORDERS, (worst, best, np.random.default_rng(seed).permutation(len(query)), np.arange(len(query)))))
         self.order, self.position, self.removed = order, 0, "shown"
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
@@ -73,10 +72,9 @@ class QueryExplorer(View):
         return ranking_gallery(self.query, self.row, self.gallery, self.data())
 
     def describe(self) -> str:
-        whole = self.ranking()
-        value, out = average_precision(whole), int((whole["rank"] == 0).sum())
-        first = whole.loc[whole["mark"] == "match", "rank"]
+        ranks, who = self.ranking(), f"Query identity {self.query.identity[self.row]}, row {self.row}"
+        value, out = average_precision(ranks), int((ranks["rank"] == 0).sum())
+        first = ranks.loc[ranks["mark"] == "match", "rank"]
         found = f"average precision {value:.2f}, first match at rank {first.iloc[0]}" if len(first) else "no match in the gallery"
-        who = f"Query identity {self.query.identity[self.row]}, row {self.row}"
-        whole = f"{counted(len(first), 'match')} in all, {counted(out, 'image')} taken out by protocol {self.protocol}"
-        return f"{who}: {found}; {whole}."
+        out_of = f"{counted(out, 'image')} taken out by protocol {self.protocol}"
+        return f"{who}: {found}; {counted(len(first), 'match')} in all, {out_of}."

@@ -26,8 +26,7 @@ class RunHistory(View):
     Args:
         labels: (E, N), -1 outliers.
         cameras, identities: (N,); identities are truth, for the eye of the reader only.
-        scores: a table with `epoch` and `mean_ap`, from the judge.
-        history: one mapping an epoch; `eps` is shown.
+        scores, history: a table with `epoch` and `mean_ap`, from the judge; one mapping an epoch, of which `eps` is shown.
         table: the N images, for the gallery of clusters.
         features: epoch -> (N, D), for a map of each epoch.
     """
@@ -66,8 +65,9 @@ class RunHistory(View):
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of the present epoch's labels."""
         if self.epoch not in self._diagnoses:
-            more = {"identities": self.identities, "features": self.features(self.epoch) if self.features else None}
-            self._diagnoses[self.epoch] = diagnose(self.labels[self.epoch], self.cameras, permutations=5, **more)
+            now, extra = self.labels[self.epoch], self.features(self.epoch) if self.features else None
+            found = diagnose(now, self.cameras, identities=self.identities, features=extra, permutations=5)
+            self._diagnoses[self.epoch] = found
         return self._diagnoses[self.epoch]
 
     def data(self) -> pd.DataFrame:
