@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 
 import reidkit
 from reidkit import stages
+from reidkit.bench.pairs import PAIRS, RHO, code_of, judged, kept_numbers
 from reidkit.capsule import Capsule
 from reidkit.diagnose import diagnose
 from reidkit.diagnose.records_summary import records_summary
@@ -32,15 +33,9 @@ from reidkit.errors import ReidkitError, RunnerError, shown
 from reidkit.method import Method
 from reidkit.methods.canu import CANU
 from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
-from reidkit.storage import fingerprint, sha256, write_atomically, write_json
+from reidkit.storage import write_atomically, write_json
 from reidkit.training import Schedule, fit, judge_on
 
-PAIRS = {
-    "standard": ("summer", "winter"),
-    "hard": ("hard-summer", "hard-winter"),
-    "dependent": ("dependent-summer", "dependent-winter"),
-}
-RHO = {"smoke": 0.015, "demo": 0.005, "full": 0.0016}  # as in lesson 06
 LONGER = 3
 LABELLED_BY = (
     "features.py",
@@ -105,29 +100,22 @@ def measure(profile: str, pair: str, run: str, seed: int) -> dict[str, float]:
         "seed": seed,
         "rho": RHO[profile],
     }
-    folder = stages.stage("calibration", made_from | {"labels": labelling_code()}, _maker(profile, pair, run, seed))
-    return json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+    made_from["labels"] = code_of(LABELLED_BY)
+    return kept_numbers("calibration", made_from, partial(_numbers, profile, pair, run, seed))
 
 
-def _maker(profile: str, pair: str, run: str, seed: int) -> Callable[[Path], object]:
+def _numbers(profile: str, pair: str, run: str, seed: int, folder: Path) -> dict[str, float]:
     source, target = PAIRS[pair]
-
-    def make(folder: Path) -> Path:
-        if run == "facts":
-            numbers = facts(profile, target, seed)
-        elif run == "source":
-            network = pretrained(profile, source, seed)
-            numbers = {
-                name: judged(profile, world, network, seed) for name, world in (("home_map", source), ("direct_map", target))
-            }
-        elif run == "supervised":
-            network = pretrained(profile, target, seed, schedule=lengthened(stages.profile(profile).source))
-            numbers = {"supervised_map": judged(profile, target, network, seed)}
-        else:
-            numbers = {f"{run}_{name}": value for name, value in adapted(profile, pair, run, seed, folder).items()}
-        return write_json(folder / "numbers.json", numbers)
-
-    return make
+    if run == "facts":
+        return facts(profile, target, seed)
+    if run == "source":
+        network = pretrained(profile, source, seed)
+        places = (("home_map", source), ("direct_map", target))
+        return {name: judged(profile, world, network, seed)["mean_ap"] for name, world in places}
+    if run == "supervised":
+        network = pretrained(profile, target, seed, schedule=lengthened(stages.profile(profile).source))
+        return {"supervised_map": judged(profile, target, network, seed)["mean_ap"]}
+    return {f"{run}_{name}": value for name, value in adapted(profile, pair, run, seed, folder).items()}
 
 
 def pretrained(
@@ -142,11 +130,6 @@ def lengthened(schedule: Schedule) -> Schedule:
     """`LONGER` times as many epochs: what labels can give, where the profile's own schedule stops before it has converged."""
     milestones = tuple(LONGER * milestone for milestone in schedule.milestones)
     return replace(schedule, epochs=LONGER * schedule.epochs, judge_every=LONGER * schedule.judge_every, milestones=milestones)
-
-
-def judged(profile: str, preset: str, method: Method, seed: int) -> float:
-    """mAP of a network on a world, 0..1."""
-    return judge_on(stages.shared_world(profile, preset, seed), size=stages.profile(profile).size)(method)["mean_ap"]
 
 
 def facts(profile: str, preset: str, seed: int) -> dict[str, float]:
@@ -182,20 +165,12 @@ def read_run(run: Capsule, cameras: np.ndarray, truth: np.ndarray) -> dict[str, 
     return numbers
 
 
-@cache
-def labelling_code() -> str:
-    """A hash of the rooms that label and score, which stages do not watch."""
-    here = Path(reidkit.__file__).parent
-    files = [f for name in LABELLED_BY for f in ([here / name] if name.endswith(".py") else sorted((here / name).glob("*.py")))]
-    return fingerprint([[f.relative_to(here).as_posix(), sha256(f)] for f in files])
-
-
 # --- the record --------------------------------------------------------------------------------------------------------
 
 
 def begin(path: Path, profile: str) -> Record:
     """The record at `path` when it is of the same size and code, so that other pairs and seeds stay; else a new one."""
-    code = {"stages": stages.code_fingerprint(), "labels": labelling_code()}
+    code = {"stages": stages.code_fingerprint(), "labels": code_of(LABELLED_BY)}
     fresh: Record = {
         "profile": profile,
         "setting": {"world": stages.profile(profile).world, "backbone": stages.profile(profile).backbone, "rho": RHO[profile]},

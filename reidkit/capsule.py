@@ -101,6 +101,11 @@ class Capsule:
         """One row a judged epoch: epoch, mean_ap, rank1, ... in [0, 1]."""
         return pd.DataFrame((self._json("scores.json") or {}).get("epochs", []))
 
+    @property
+    def has_features(self) -> bool:
+        """Whether the features of every epoch are stored."""
+        return all((self.folder / f"features/epoch_{epoch:03d}.npz").is_file() for epoch in range(self.epochs))
+
     def features(self, epoch: int) -> np.ndarray:
         """float16 (N, 64 or fewer), principal components of the features that were clustered."""
         return self._npz(f"features/epoch_{epoch:03d}.npz")["pca"]

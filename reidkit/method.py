@@ -147,6 +147,10 @@ class Method(nn.Module, ABC):
         """The epoch at which the schedule's rate is read: a method that begins its schedule anew says so here."""
         return epoch
 
+    def finished(self, epoch: int) -> str:
+        """Why the run may stop before this epoch; an empty string while there is something to learn."""
+        return ""
+
     def after_step(self, batch: Batch, loss: Loss) -> None:
         """What follows the optimiser: teachers and memories move here, and only here."""
 

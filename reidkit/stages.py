@@ -115,14 +115,18 @@ def stage(kind: str, made_from: dict[str, Any], make: Callable[[Path], object]) 
 
     `make` gets a folder that survives a kill, so that it can resume; the stage counts as made when ``.done`` is there.
     """
-    key = fingerprint({**made_from, "code": code_fingerprint(), "version": __version__})
-    folder = cache_folder() / kind / key
+    folder = stage_folder(kind, made_from)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / ".done").exists():
             make(folder)
             (folder / ".done").touch()
     return folder
+
+
+def stage_folder(kind: str, made_from: dict[str, Any]) -> Path:
+    """Where a stage lies, made or not."""
+    return cache_folder() / kind / fingerprint({**made_from, "code": code_fingerprint(), "version": __version__})
 
 
 def code_fingerprint() -> str:

@@ -27,17 +27,18 @@ class ClusterSettings:
     """How features become labels; recipes of methods derive from it and change defaults.
 
     Args:
-        clustering: ``"dbscan"`` or ``"kmeans"``.
-        distance: what eps refers to: ``"jaccard"`` (UDAP, SSG, MMT), or on unit features ``"cosine"``, ``"l2"`` or
-            ``"squared-l2"`` (the readings of Learn by Guessing, section 3.3.2).
-        eps: radius of DBSCAN; None takes the mean of the `rho` closest pairs.
-        rho: share of pairs that sets eps (UDAP selftraining.py, 1.6e-3).
-        min_samples: of DBSCAN, the point itself counted (4 everywhere).
-        k1, k2, variant: of the Jaccard graph (UDAP reid/rerank.py: 20, 6, ``"full"``).
-        clusters: k of k-means (MMT 500, 700, 900); 0 means floor(N / 15) (Learn by Guessing, eq. 1).
-        camera: ``"normalised"`` standardises features camera by camera first (Learn by Guessing, eq. 4).
-        min_size, single_camera: cluster selection afterwards (Learn by Guessing, section 3.4: 4 and ``"drop"``).
-        source_weight: lambda of UDAP's source term (UDAP, SSG 0.1; MMT 0).
+        clustering: ``"dbscan"`` or ``"kmeans"``. [code: yxgeee/MMT examples/mmt_train_dbscan.py; UDAP, SSG selftraining.py]
+        distance: what eps refers to: ``"jaccard"``, or on unit features ``"cosine"``, ``"l2"`` or ``"squared-l2"``, readings of
+            Learn by Guessing, 3.3.2. [code: UDAP, SSG selftraining.py; MMT examples/mmt_train_dbscan.py]
+        eps: radius of DBSCAN; None takes the mean of the `rho` closest pairs. [code: UDAP, SSG selftraining.py]
+        rho: share of pairs that sets eps. [code: UDAP, SSG selftraining.py]
+        min_samples: of DBSCAN, the point itself counted. [code: UDAP, SSG selftraining.py]
+        k1, k2: of the Jaccard graph. [code: UDAP, SSG reid/rerank.py; MMT mmt/utils/rerank.py]
+        variant: of the Jaccard graph, ``"full"`` or the faiss form of later code. [code: UDAP, SSG reid/rerank.py]
+        clusters: k of k-means (MMT 500, 700, 900); 0 means floor(N / 15). [code: yxgeee/MMT scripts/train_mmt_kmeans.sh]
+        camera: ``"normalised"`` standardises features camera by camera first. [ours: an idea of Learn by Guessing, off]
+        min_size, single_camera: cluster selection afterwards. [ours: an idea of Learn by Guessing, off]
+        source_weight: lambda of UDAP's source term (UDAP, SSG 0.1 with a companion). [code: yxgeee/MMT scripts/*.sh]
     """
 
     clustering: str = "dbscan"

@@ -27,13 +27,14 @@ class Recipe:
     """What the adversary is and how it is trained.
 
     Args:
-        mu: weight of the adversarial gradient (V-A: 0.1 on MMT, 0.05 on SSG; 0 is the base method, bit for bit).
-        condition: ``"centroid"`` (CANU, eq. 8-9) or ``"none"`` (+Adv, eq. 4-5).
+        mu: weight of the adversarial gradient (0.05 on SSG; 0 is the base method, bit for bit). [paper: V-A, Table III]
+        condition: ``"centroid"`` (CANU) or ``"none"`` (+Adv, eq. 4-5). [paper: eq. 8-9]
         join: how the discriminator joins its inputs (`CameraDiscriminator`); ``"zero"`` matches capacity in +Adv.
-        normalise_centroid: whether phi_p has norm 1 (the classifier's row) instead of being the mean.
-        play: ``"reversal"`` (one backward pass through a gradient reversal) or ``"alternating"`` (judge, then model).
-        optimiser: ``"shared"`` (one Adam, on MMT) or ``"own"`` for the discriminators (on SSG, whose own is SGD).
-        base: the recipe of the method below, for the record.
+            [ours: the only reading of IV whose layer sizes chain over four layers]
+        normalise_centroid: whether phi_p has norm 1 (the classifier's row) instead of being the mean. [ours: not printed]
+        play: ``"reversal"`` (one backward pass) or ``"alternating"`` (judge, then model). [ours: IV cites both kinds]
+        optimiser: ``"shared"`` (one Adam, on MMT) or ``"own"`` for the discriminators (on SSG). [ours: not printed]
+        base: the recipe of the method below, for the record. [ours: filled in]
     """
 
     mu: float = 0.1
@@ -71,6 +72,15 @@ class CANU(Method):
 
     def embed_test(self, images: Tensor) -> Tensor:
         return self.base.embed_test(images)
+
+    def relabels(self, epoch: int) -> bool:
+        return self.base.relabels(epoch)
+
+    def clock(self, epoch: int) -> int:
+        return self.base.clock(epoch)
+
+    def finished(self, epoch: int) -> str:
+        return self.base.finished(epoch)
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         labels = self.base.prepare_epoch(features, epoch, companion)

@@ -26,11 +26,13 @@ class Recipe(ClusterSettings):
     """How labels are made (`ClusterSettings`) and what is minimised.
 
     Args:
-        loss: ``"identity+triplet"`` (MMT's baseline) or ``"all-pairs"`` (UDAP: all-pairs triplet on f and on z).
-        smoothing: of the identity loss (MMT 0.1).
-        margin: of the all-pairs triplet (UDAP 0.5).
-        eps_rule: ``"frozen"`` keeps the first epoch's eps (UDAP, SSG, MMT); ``"each-epoch"`` estimates it anew (ABMT, GCL).
-        teacher: momentum of an averaged copy that is clustered and evaluated (MMT 0.999); None is no teacher.
+        loss: ``"identity+triplet"``, or UDAP's ``"all-pairs"`` on f and on z. [code: yxgeee/MMT mmt/trainers.py]
+        smoothing: of the identity loss. [code: yxgeee/MMT mmt/trainers.py]
+        margin: of the all-pairs triplet. [code: LcDog/DomainAdaptiveReID selftraining.py]
+        eps_rule: ``"frozen"`` keeps the first epoch's eps, ``"each-epoch"`` estimates it anew (ABMT, GCL).
+            [code: UDAP, SSG selftraining.py; MMT examples/mmt_train_dbscan.py]
+        teacher: momentum of an averaged copy that is clustered and evaluated (0.999); None is none.
+            [code: yxgeee/MMT examples/base_train_*.py]
     """
 
     loss: str = "identity+triplet"

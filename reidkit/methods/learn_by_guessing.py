@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from reidkit.features import Features
-from reidkit.labels import ClusterSettings, PseudoLabels, centroids, cluster
+from reidkit.labels import ClusterSettings, PseudoLabels, centroids, cluster_step, label_change
 from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy
-from reidkit.method import Batch, Loss, Method, weigh
+from reidkit.method import Batch, Loss, Method, frozen_eps, weigh
 from reidkit.models import Centres, Classifier, Embedder, Remembered, build_embedder
 from reidkit.records import ImageTable, Records
 
@@ -25,18 +25,24 @@ class Recipe(ClusterSettings):
     """Table 3's ladder: raw labels are ``camera="as-is", min_size=0, single_camera="keep"``; then selection, then cameras.
 
     Args:
-        distance, eps: 0.42 with Market as target, 0.35 with Duke (3.3.2), read as cosine distances (reference 6.5).
-        clusters: 0 is floor(N / 15) for ``clustering="kmeans"`` (eq. 1).
-        min_size, single_camera, camera: sections 3.4 and 3.3.1 (eq. 4).
-        tap: feature that is clustered, ``"b"`` after the neck or ``"f"`` before it (the paper does not say).
-        frozen_epochs: epochs of a step in which only the new classifier learns (3.6.2: 20).
-        epochs: further epochs of a step, in which all of it learns (3.6.1: 90); then the next step labels anew.
-        start: of the new classifier, ``"random"`` (the paper's) or ``"centroids"``.
-        margin, centre_weight, centre_rate, smoothing: eq. 5 (0.3 and 0.5 from BoT, 0.005, 0.1).
+        clustering, min_samples: or k-means (Table 4). [paper: 3.3.1, 3.3.2]
+        distance: what eps refers to (reference 6.5); ``"l2"``, ``"squared-l2"``, ``"jaccard"`` too. [ours: not printed]
+        eps: radius with Market as target; 0.35 with Duke. [paper: 3.3.2]
+        eps_grid: radii of which the first step takes the best balanced (`search_eps`), in place of `eps`. [paper: 3.3.2]
+        clusters: 0 is floor(N / 15), for ``clustering="kmeans"``. [paper: eq. 1]
+        camera, min_size, single_camera: normalisation and selection. [paper: eq. 4, 3.4, 4.4]
+        tap: what is clustered, ``"b"`` after the neck or ``"f"`` before it. [ours: BoT's test feature]
+        frozen_epochs: epochs of a step in which only the new classifier learns. [paper: 3.6.2]
+        epochs: further epochs of a step, in which all of it learns. [paper: 3.6.1]
+        start: of the new classifier, ``"random"`` or ``"centroids"``. [paper: 3.6.2]
+        patience, settled_at: stop after so many steps (0: never) of which `label_change` is small. [ours: in place of scores]
+        centre_weight: of the centre loss. [paper: eq. 5]
+        margin, centre_rate, smoothing: not printed. [code: michuanhaohao/reid-strong-baseline configs, of the baseline]
     """
 
     distance: str = "cosine"
     eps: float | None = 0.42
+    eps_grid: tuple[float, ...] = ()
     clusters: int = 0
     camera: str = "normalised"
     min_size: int = 4
@@ -45,6 +51,8 @@ class Recipe(ClusterSettings):
     frozen_epochs: int = 20
     epochs: int = 90
     start: str = "random"
+    patience: int = 0
+    settled_at: float = 0.95
     margin: float = 0.3
     centre_weight: float = 0.005
     centre_rate: float = 0.5
@@ -57,6 +65,8 @@ class LearnByGuessing(Method):
     paper = "Learn by Guessing: Multi-step Pseudo-label Refinement for Person Re-Identification (2022)"
     lesson: ClassVar[str] = "10_learn_by_guessing"
     draw = "exhaustive"
+    eps: Tensor
+    still: Tensor
 
     def __init__(self, embedder: Embedder, recipe: Recipe | None = None, *, seed: int = 0) -> None:
         super().__init__()
@@ -64,6 +74,8 @@ class LearnByGuessing(Method):
         self.classifier = Classifier(embedder.dimension, 1, seed=seed)
         self.centres = Centres(embedder.dimension, seed=seed)
         self.guess = Remembered(torch.zeros(0, dtype=torch.int64))
+        self.register_buffer("eps", frozen_eps())
+        self.register_buffer("still", torch.tensor(0))  # steps in a row whose labels stood still
         self.frozen = False
 
     def embed(self, images: Tensor) -> Tensor:
@@ -73,30 +85,46 @@ class LearnByGuessing(Method):
     def embed_test(self, images: Tensor) -> Tensor:
         return self.embedder(images)[1]
 
+    def within(self, epoch: int) -> int:
+        """Epochs since the step began."""
+        return epoch % (self.recipe.frozen_epochs + self.recipe.epochs)
+
     def relabels(self, epoch: int) -> bool:
-        return epoch % (self.recipe.frozen_epochs + self.recipe.epochs) == 0
+        return self.within(epoch) == 0
+
+    def finished(self, epoch: int) -> str:
+        """Asked where a step would begin: have the labels settled (reference 6.8)?"""
+        settled = self.relabels(epoch) and 0 < self.recipe.patience <= int(self.still)
+        return f"the labels of {int(self.still)} steps in a row agreed with those before" if settled else ""
 
     def clock(self, epoch: int) -> int:
         """The schedule begins anew with each phase of a step."""
-        within = epoch % (self.recipe.frozen_epochs + self.recipe.epochs)
-        return within if within < self.recipe.frozen_epochs else within - self.recipe.frozen_epochs
+        within, frozen = self.within(epoch), self.recipe.frozen_epochs
+        return within if within < frozen else within - frozen
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
-        within = epoch % (self.recipe.frozen_epochs + self.recipe.epochs)
-        self.frozen = within < self.recipe.frozen_epochs
+        self.frozen = self.within(epoch) < self.recipe.frozen_epochs
         self.embedder.requires_grad_(not self.frozen)
         self.embedder.neck.bias.requires_grad_(False)
-        if within:
+        if self.within(epoch):
             return PseudoLabels(self.guess.value.numpy(force=True), {"step": "goes on"})
-        labels = cluster(features.unit().matrix, features.camera, self.recipe, seed=self.seed)
+        labels = self.label(features)
         self.guess.keep(torch.from_numpy(labels.labels))
         if labels.num_clusters:
-            rows = torch.from_numpy(centroids(features.unit().matrix, labels.labels))
+            rows = torch.from_numpy(centroids(features.matrix, labels.labels))
             self.classifier.remake(rows if self.recipe.start == "centroids" else labels.num_clusters)
             self.centres.remake(labels.num_clusters)
-        return PseudoLabels(
-            labels.labels, labels.history | {"step": "begins", "portion": float(labels.kept.mean())}, graph=labels.graph
-        )
+        return labels
+
+    def label(self, features: Features) -> PseudoLabels:
+        """The labels of a new step, with what the history says of them."""
+        eps, unit = None if self.eps.isnan() else float(self.eps), features.unit().matrix
+        made = cluster_step(unit, features.camera, self.recipe, eps=eps, grid=self.recipe.eps_grid, seed=self.seed)
+        self.eps.fill_(made.eps)
+        change = label_change(self.guess.value.numpy(force=True), made.labels)
+        self.still.copy_(self.still + 1 if change.is_small(self.recipe.settled_at) else 0 * self.still)
+        told = {"step": "begins", "portion": float(made.kept.mean()), "agreement": change.agreement}
+        return PseudoLabels(made.labels, made.history | told, graph=made.graph)
 
     def train(self, mode: bool = True) -> LearnByGuessing:
         """While the body is frozen its batch-norm statistics stand still too (CHK-6.6)."""
@@ -119,5 +147,4 @@ class LearnByGuessing(Method):
 
     @classmethod
     def toy(cls, source: Records, target: ImageTable) -> LearnByGuessing:
-        recipe = Recipe(eps=0.6, min_size=2, frozen_epochs=0, epochs=1)
-        return cls(build_embedder("tiny", seed=0), recipe)
+        return cls(build_embedder("tiny", seed=0), Recipe(eps=0.6, min_size=2, frozen_epochs=0, epochs=1))

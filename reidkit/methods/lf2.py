@@ -28,13 +28,15 @@ class Recipe(ClusterSettings):
     """Defaults: DJEddyking/LF2 target_train.py and reid/trainers.py.
 
     Args:
-        clusters: M for every view (default 700; best 700 on D->M, 900 on M->D).
-        alpha, lambda_value, gamma: weights of L_ReID, of its triplet, and of the part triplets (1, 1, 0.5).
+        clustering: mini-batches in the published code. [code: DJEddyking/LF2 target_train.py]
+        clusters: M for every view (best 700 on D->M, 900 on M->D). [code: DJEddyking/LF2 target_train.py]
+        alpha, lambda_value, gamma: weights of L_ReID, its triplet, the part triplets. [code: DJEddyking/LF2 reid/trainers.py]
         fusion: what is clustered: ``"fused"`` features, ``"teacher-parts"`` (the row without the fusion module), or
-            ``"global"`` only (the baseline: L_ReID alone).
-        fusion_loss: ``"none"`` as released, or ``"triplet"``: gamma * L_tri(phi_j, y_j), gradients into the attention only.
-        momentum: of the teacher (0.999, ramped as in MMT).
-        smoothing: of the identity loss (0.1).
+            ``"global"`` only (the baseline: L_ReID alone). [paper: the method as described]
+        fusion_loss: ``"none"``, or ``"triplet"``: gamma * L_tri(phi_j, y_j), gradients into the attention only.
+            [code: DJEddyking/LF2 reid/trainers.py]
+        momentum: of the teacher, ramped as in MMT. [code: DJEddyking/LF2 target_train.py]
+        smoothing: of the identity loss. [code: DJEddyking/LF2 reid/trainers.py]
     """
 
     clustering: str = "kmeans"

@@ -27,15 +27,17 @@ class Recipe(ClusterSettings):
     """Defaults: yxgeee/MMT scripts/train_mmt_*.sh. ``clustering="dbscan"`` is MMT-DBSCAN, ``"kmeans"`` MMT-500.
 
     Args:
-        soft_identity: w_id, share of the soft cross-entropy (0.5); 0 is the row without soft labels.
-        soft_triplet: w_tri, share of the soft softmax-triplet (0.8); 0 likewise.
-        momentum: alpha of the teachers (0.999); 0 makes each teacher its student: the row without averaging.
-        ramp: whether alpha starts at 0 and grows as 1 - 1/(step + 1) (code).
+        soft_identity: w_id, share of the soft cross-entropy; 0 is without soft labels. [code: yxgeee/MMT scripts/*.sh]
+        soft_triplet: w_tri, share of the soft softmax-triplet; 0 likewise. [code: yxgeee/MMT scripts/*.sh]
+        momentum: alpha of the teachers; 0 makes each its student, without averaging. [code: yxgeee/MMT scripts/*.sh]
+        ramp: whether alpha starts at 0 and grows as 1 - 1/(step + 1). [code: yxgeee/MMT mmt/trainers.py]
         taught_by: ``"other"`` network's teacher (mutual) or one's ``"own"`` (mean teacher; the only one with one network).
-        norm_group: images that a batch-norm layer sees at once (README: 16 of 64, four GPUs); None is the whole batch.
-        evaluated: teacher at test: ``"first"``, ``"second"`` or ``"both"`` (mean of unit features). The published code keeps
-            the better one by test labels, which an unsupervised method cannot know.
-        smoothing: of the hard identity loss (0.1).
+            [code: yxgeee/MMT mmt/trainers.py]
+        norm_group: images that a batch-norm layer sees at once, 16 of 64 (four GPUs); None is the whole batch.
+            [code: yxgeee/MMT README]
+        evaluated: teacher at test: ``"first"``, ``"second"`` or ``"both"`` (mean of unit features).
+            [ours: the code keeps the better one by test labels, which an unsupervised method cannot know]
+        smoothing: of the hard identity loss. [code: yxgeee/MMT mmt/trainers.py]
     """
 
     soft_identity: float = 0.5

@@ -25,13 +25,15 @@ class Recipe:
     """Weights and choices of source training. Defaults: BoT, configs/softmax_triplet_with_center.yml.
 
     Args:
-        smoothing: eps of label smoothing (BoT, MMT 0.1; UDAP none).
-        triplet: ``"batch-hard"`` (BoT, UDAP) or ``"softmax"`` (MMT, LF2).
-        margin: of the batch-hard triplet (BoT 0.3; UDAP 0.5; CANU V-A 0.5).
-        centre_weight: of the centre loss (BoT 0.0005; Learn by Guessing, eq. 5, 0.005; 0 is off).
-        centre_rate: learning rate of the centres (BoT 0.5), which does not depend on `centre_weight`.
+        smoothing: eps of label smoothing (MMT 0.1; UDAP none). [code: reid-strong-baseline configs]
+        triplet: ``"batch-hard"`` (BoT, UDAP) or ``"softmax"`` (MMT, LF2). [code: reid-strong-baseline configs]
+        margin: of the batch-hard triplet (UDAP 0.5; CANU V-A 0.5). [code: reid-strong-baseline configs]
+        centre_weight: of the centre loss (Learn by Guessing, eq. 5, 0.005; 0 is off). [code: reid-strong-baseline configs]
+        centre_rate: learning rate of the centres, which does not depend on `centre_weight`. [code: reid-strong-baseline configs]
         view: ``"strong"`` has random erasing (BoT), ``"weak"`` has none (MMT, LF2), ``"udap-source"`` crops.
+            [code: reid-strong-baseline configs]
         neck: ``"bn"`` (BNNeck) or ``"relu"`` (the embedding ReLU(BN(W f)) of UDAP and SSG); must fit the network.
+            [code: reid-strong-baseline modeling/baseline.py]
     """
 
     smoothing: float = 0.1

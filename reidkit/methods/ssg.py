@@ -28,13 +28,16 @@ class Recipe(ClusterSettings):
     """Clustering as UDAP's (k1 20, k2 6, rho 1.6e-3, min_samples 4), each view on its own.
 
     Args:
-        source_weight: lambda, 0.1 with a companion (selftraining.py); 0 without one.
-        margin: of the triplets (0.5).
+        source_weight: lambda; the code's 0.1 needs the source as a companion. [ours: off, so that a run needs none]
+        margin: of the triplets. [code: OasisYang/SSG selftraining.py]
         positives: ``"label"`` takes each view's own labels; ``"positional"`` pairs by place in the batch, as the released
             code does, so that a pair can be positive and negative at once for the half-body views (CHK-3.4).
-        instances: K of the sampler, needed for ``"positional"`` (4).
-        test: ``"whole"`` normalises the 3 D test vector at once (code), ``"per-view"`` each view first (CANU V-A).
+            [paper: the method as described]
+        instances: K of the sampler, needed for ``"positional"``. [code: OasisYang/SSG selftraining.py]
+        test: ``"whole"`` normalises the 3 D test vector at once, ``"per-view"`` each view first (CANU V-A).
+            [code: OasisYang/SSG reid/evaluators.py]
         label_views: which views cluster and train; ``("full",)`` is the ablation without parts.
+            [code: OasisYang/SSG selftraining.py]
     """
 
     margin: float = 0.5

@@ -51,15 +51,21 @@ class Loop:
         self.capsule.forget_after(first)
         self.labeller = Labeller(self.schedule, self.compute, self.capsule, self.progress)
         for epoch in tqdm(range(first, self.schedule.epochs), "epochs", disable=not self.progress, leave=False):
-            if self.idle >= self.schedule.idle_epochs:
-                self.capsule.note(stopped=f"{self.idle} epochs in a row, the last of them {epoch - 1}, had no usable cluster")
-                log.warning("%s: %s", self.folder, self.capsule.meta["stopped"])
+            if reason := self.reason_to_stop(epoch):
+                self.capsule.note(stopped=reason)
+                log.warning("%s: %s", self.folder, reason)
                 break
             seed_everything(self.seed, "epoch", epoch)
             self.epoch(epoch)
             checkpoints = self.folder / CHECKPOINTS
             save_checkpoint(checkpoints, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=settings)
         return Capsule.open(self.folder)
+
+    def reason_to_stop(self, epoch: int) -> str:
+        """Why `epoch` and those after it are not begun; an empty string when they are."""
+        if self.idle >= self.schedule.idle_epochs:
+            return f"{self.idle} epochs in a row, the last of them {epoch - 1}, had no usable cluster"
+        return self.method.finished(epoch)
 
     def resume(self, settings: dict[str, object], allow: tuple[str, ...]) -> int:
         """Load the newest sound checkpoint; returns the first epoch that is still to do."""

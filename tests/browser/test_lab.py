@@ -137,7 +137,7 @@ def test_a_lasso_in_the_map_reaches_gallery_and_table(lab: Lab, run: Callable[..
     assert until(lab.page, panel, rf"^{chosen[2]} clusters", 1) and until(lab.page, panel, rf"^{chosen[2]} rows of clusters", 2)
     assert panel.locator(".reidkit-map-words").inner_text() == f"{chosen[1]} selected"
     picture(lab.page, "lasso")
-    panel.locator("select").nth(3).select_option(index=1)  # the gallery's: back to the map
+    panel.locator(".widget-dropdown select").nth(3).select_option(index=1)  # the gallery's: back to the map
     assert until(lab.page, panel, r"Selected: \d+ images? of 1 cluster ")
     assert until(lab.page, panel, r"^1 row of clusters", 2) and lab.faults() == []
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from reidkit.errors import LabelsError
-from reidkit.labels import ClusterSettings, cluster
+from reidkit.diagnose.convergence import peak_step, progressive_steps
+from reidkit.errors import LabelsError, ReidkitError
+from reidkit.labels import ClusterSettings, cluster, label_change, search_eps
 from reidkit.methods.learn_by_guessing import LearnByGuessing
 from reidkit.methods.learn_by_guessing import Recipe as Guessing
 from reidkit.models import (
@@ -89,3 +90,83 @@ def test_kmeans_takes_its_k_from_the_images() -> None:
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(LabelsError, match="camera='normalized'"):
         Guessing(camera="normalized")
+
+
+def blobs(spread: float, people: int = 6, images: int = 8, seed: int = 0) -> np.ndarray:
+    """Unit rows in tight groups, one a person."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(rng.normal(size=(people, 32)), images, axis=0) + spread * rng.normal(size=(people * images, 32))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_the_grid_balances_clusters_against_outliers() -> None:
+    """Recomputed with scikit-learn: too small a radius leaves outliers, too large a one merges everybody."""
+    from scipy.spatial.distance import cdist
+    from sklearn.cluster import DBSCAN
+
+    rows, cameras = blobs(0.6), np.arange(48) % 2
+    how = ClusterSettings(distance="cosine", eps=0.42)
+    found = search_eps(rows, cameras, how, (1.5, 0.02, 0.42))
+    assert found.eps == (0.02, 0.42, 1.5) and found.best == 0.42
+    for eps, clusters, outliers in zip(found.eps, found.clusters, found.outliers, strict=True):
+        labels = DBSCAN(eps=eps, min_samples=4, metric="precomputed").fit(np.maximum(cdist(rows, rows, "cosine"), 0)).labels_
+        assert (clusters, outliers) == (labels.max() + 1, (labels == -1).sum())
+    best = max(found.clusters)
+    assert found.balance == pytest.approx([c / best - o / 48 for c, o in zip(found.clusters, found.outliers, strict=True)])
+    assert search_eps(rows, cameras, how, (0.001, 0.002)).best == 0.001, "nothing anywhere: the smallest radius"
+    with pytest.raises(LabelsError, match="above 0"):
+        search_eps(rows, cameras, how, (0.0, 0.4))
+
+
+def test_a_run_searches_its_radius_once_and_keeps_it(bench: Bench, tmp_path: Path) -> None:
+    recipe = Guessing(eps_grid=(0.2, 0.6), min_size=2, frozen_epochs=0, epochs=1)
+    method = LearnByGuessing(build_embedder("tiny"), recipe)
+    capsule = fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, progress=False)
+    first, second = capsule.history
+    assert first["eps_grid"]["eps"] == [0.2, 0.6] and "eps_grid" not in second and first["eps"] == second["eps"]
+    again = fit(
+        LearnByGuessing(build_embedder("tiny"), recipe),
+        bench.target.train,
+        schedule=replace(SCHEDULE, epochs=3),
+        out=tmp_path,
+        allow=("schedule.epochs",),
+        progress=False,
+    )
+    assert "eps_grid" not in again.history[2] and again.history[2]["eps"] == first["eps"], "a resumed run keeps it too"
+
+
+def test_labels_that_stand_still_end_the_run(bench: Bench, tmp_path: Path) -> None:
+    """With a learning rate of 0 the labels of every step are those of the first: two settled steps stop it."""
+    recipe = Guessing(eps=0.6, min_size=2, frozen_epochs=0, epochs=2, patience=2)
+    still = replace(SCHEDULE, epochs=12, steps=1, learning_rate=0.0, weight_decay=0.0)
+    run = []
+    for patience in (2, 0):
+        method = LearnByGuessing(build_embedder("tiny"), replace(recipe, patience=patience))
+        method.embedder.backbone.requires_grad_(False)
+        method.train = lambda mode=True, made=method: torch.nn.Module.train(made, False)  # type: ignore[method-assign]
+        run.append(fit(method, bench.target.train, schedule=still, out=tmp_path / str(patience), progress=False))
+    assert run[0].epochs == 6 and "labels of 2 steps" in run[0].meta["stopped"]  # steps 1 and 2 agree; step 3 is not begun
+    assert run[1].epochs == 12 and not run[1].meta["stopped"]
+    steps = progressive_steps(run[0])
+    assert list(steps["epoch"]) == [0, 2, 4] and steps["agreement"].iloc[1:].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "agreement", "moved"),
+    [([0, 0, 1, 1], [1, 1, 0, 0], 1.0, 0.0), ([0, 0, 1, 1], [0, 0, 1, -1], 1.0, -0.25), ([0, 0, 1, 1], [0, 1, 0, 1], -0.5, 0.0)],
+)
+def test_label_change(before: list[int], after: list[int], agreement: float, moved: float) -> None:
+    found = label_change(np.array(before), np.array(after))
+    assert (found.agreement, found.moved) == pytest.approx((agreement, moved))
+    assert found.is_small(0.95) == (agreement == 1.0 and moved == 0.0)
+
+
+def test_without_labels_before_nothing_is_settled() -> None:
+    assert not label_change(np.zeros(0, np.int64), np.zeros(4, np.int64)).is_small(-1.0)
+
+
+def test_the_peak_is_the_first_step_near_the_best() -> None:
+    """Reference 6.8: within 0.1 points of the maximum."""
+    assert peak_step([0.1, 0.4995, 0.49, 0.5]) == 1 and peak_step([0.1, 0.2, 0.3]) == 2 and peak_step([np.nan, 0.2, 0.1]) == 1
+    with pytest.raises(ReidkitError, match="finite"):
+        peak_step([np.nan])

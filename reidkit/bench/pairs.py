@@ -1,0 +1,50 @@
+"""Source and target worlds, and numbers of runs on them that are kept: what calibration and the claims share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import reidkit
+from reidkit import stages
+from reidkit.method import Method
+from reidkit.storage import fingerprint, sha256, write_json
+from reidkit.training import judge_on
+
+PAIRS = {
+    "standard": ("summer", "winter"),
+    "hard": ("hard-summer", "hard-winter"),
+    "dependent": ("dependent-summer", "dependent-winter"),
+}
+RHO = {"smoke": 0.015, "demo": 0.005, "full": 0.0016}  # as in lesson 06
+
+
+@cache
+def code_of(names: tuple[str, ...]) -> str:
+    """A hash of files and folders of the package, for those that stages do not watch."""
+    here = Path(reidkit.__file__).parent
+    files = [f for name in names for f in ([here / name] if name.endswith(".py") else sorted((here / name).glob("*.py")))]
+    return fingerprint([[f.relative_to(here).as_posix(), sha256(f)] for f in files])
+
+
+def kept_numbers(kind: str, made_from: dict[str, Any], measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """What `measure` returns, from the cache of stages when it was measured before.
+
+    `measure` gets a folder that survives a kill, so that a training goes on there.
+    """
+    folder = stages.stage(kind, made_from, lambda folder: write_json(folder / "numbers.json", measure(folder)))
+    return json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
+
+
+def judged(profile: str, preset: str, method: Method, seed: int, distance: str = "cosine") -> dict[str, float]:
+    """Scores of a network on world `seed` of a preset, 0..1."""
+    world = stages.shared_world(profile, preset, seed)
+    return judge_on(world, size=stages.profile(profile).size, distance=distance)(method)
+
+
+def finite(values: Iterable[float]) -> list[float | None]:
+    """Numbers for a record: what is not finite becomes None."""
+    return [float(value) if value == value and abs(value) != float("inf") else None for value in values]
