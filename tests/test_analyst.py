@@ -98,5 +98,5 @@ def test_the_notebook_is_clean_shows_every_part_and_is_served_on_this_machine_on
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in code)
     assert {cell.source for cell in code if "part(" in cell.source} == {f'application.part("{title}")' for title in TITLES}
-    words = arguments(port=9, browser=False, token="t")
-    assert "--Voila.ip=127.0.0.1" in words and "--token=t" in words and "--no-browser" in words
+    words = arguments(port=9, browser=False)
+    assert "--Voila.ip=127.0.0.1" in words and "--Voila.auto_token=True" in words and "--no-browser" in words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from importlib.resources import files
 
 from reidkit.analyst.source import Source
@@ -23,11 +22,17 @@ def serve(source: Source, *, port: int = PORT, browser: bool = True) -> None:
 
     os.environ.update(source.environment())
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    Voila.launch_instance(arguments(port=port, browser=browser, token=secrets.token_urlsafe(18)))
+    Voila.launch_instance(arguments(port=port, browser=browser))
 
 
-def arguments(*, port: int, browser: bool, token: str) -> list[str]:
-    """Voila's command line."""
+def arguments(*, port: int, browser: bool) -> list[str]:
+    """Voila's command line; it makes the token itself, and prints only such a one in full."""
     notebook = str(files("reidkit.analyst").joinpath("analyst.ipynb"))
-    words = [notebook, f"--port={port}", "--Voila.ip=127.0.0.1", f"--token={token}", "--VoilaConfiguration.show_tracebacks=True"]
+    words = [
+        notebook,
+        f"--port={port}",
+        "--Voila.ip=127.0.0.1",
+        "--Voila.auto_token=True",
+        "--VoilaConfiguration.show_tracebacks=True",
+    ]
     return words if browser else [*words, "--no-browser"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,10 @@ def test_the_application_opens_and_its_parts_are_linked(tmp_path: Path) -> None:
     words = ["-m", "reidkit.cli", "analyst", str(tmp_path / "labels.csv"), "--features", str(tmp_path / "features.npy")]
     address = f"http://127.0.0.1:{port}"
     with served([sys.executable, *words, "--port", str(port), "--no-browser"], tmp_path, address):
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(f"{address}/voila/static/voila.js")  # nobody without the token
+        stranger = http.client.HTTPConnection("127.0.0.1", port)
+        stranger.request("GET", "/")
+        refused = stranger.getresponse()  # nobody without the token
+        assert refused.status == 302 and "/login" in str(refused.getheader("Location"))
         log = (tmp_path / "server.log").read_text(encoding="utf-8")
         assert "48 images" in log
         link = re.search(rf"{address}/\S*token=\S+", log)
