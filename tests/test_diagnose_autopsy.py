@@ -73,7 +73,7 @@ class World:
         return set(table.loc[table["lost"], "identity"])
 
 
-@pytest.fixture(scope="module", params=[0, 1])
+@pytest.fixture(scope="module", params=[0, 1, 2])
 def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
 
@@ -84,7 +84,8 @@ def test_the_cause_named_is_the_cause_planted(world: World) -> None:
     assert set(found["identity"]) == world.lost(label)
     planted = found["identity"].map(world.cause)
     assert planted.notna().all() and len(found) >= 25
-    assert (found["cause"] == planted).mean() >= 0.9
+    right = (found["cause"] == planted).groupby(planted).mean()
+    assert right.mean() >= 0.9 and right.min() >= 0.75, right
     seen = found.groupby("cause").size()
     assert set(seen.index) == {
         "too few images",
@@ -143,3 +144,48 @@ def test_nothing_lost_gives_an_empty_table() -> None:
     graph = sparse.csr_array(np.full((8, 8), 0.2) * (1 - np.eye(8)))
     found = autopsy(diagnose([0] * 8, [0, 1] * 4, identities=[1] * 8, graph=graph), eps=0.5)
     assert len(found) == 0 and "cause" in found
+
+
+def cause_of_first(sizes: list[int], noise: list[float], cameras: np.ndarray, pairs: dict[tuple[int, int], float]) -> str:
+    """The cause named for identity 0; identities are directions with noise, the graph holds these pairs (a, b): distance."""
+    generator = np.random.default_rng(0)
+    identities = np.repeat(np.arange(len(sizes)), sizes)
+    features = generator.normal(size=(len(sizes), 32))[identities]
+    features += np.array(noise)[identities][:, None] * generator.normal(size=features.shape)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    (a, b), data = np.array(list(pairs)).T, np.array(list(pairs.values()))
+    whole = sparse.coo_array((np.r_[data, data], (np.r_[a, b], np.r_[b, a])), shape=(len(identities),) * 2)
+    graph = sparse.csr_array(whole)
+    truth = {"identities": identities, "features": features.astype(np.float32), "graph": graph}
+    found = autopsy(diagnose(dbscan_on(graph, MIN_SAMPLES)(EPS), cameras, permutations=0, **truth), eps=EPS)
+    return str(found.set_index("identity")["cause"][0])
+
+
+def among(rows: range, distance: float) -> dict[tuple[int, int], float]:
+    return {(a, b): distance for a in rows for b in rows if a < b}
+
+
+def test_failing_links_of_its_own_stand_before_the_cluster_that_took_it() -> None:
+    taken = {(a, 6 + a): 0.5 for a in range(6)} | among(range(6, 16), 0.3)
+    settings = [6, 10], [0.2, 0.2], np.arange(16) % 3
+    assert cause_of_first(*settings, taken | among(range(6), 0.8)) == "eps too strict"
+    assert cause_of_first(*settings, taken) == "broken reciprocity"
+    assert cause_of_first(*settings, taken | among(range(6), 0.4)) == "twin"
+
+
+def test_cameras_are_apart_also_when_a_few_pairs_meet_in_a_foreign_cluster() -> None:
+    cameras = np.r_[np.repeat([0, 1, 2], 4), np.arange(20) % 3]
+    within = {(a, b): 0.3 for a in range(12) for b in range(a + 1, 12) if cameras[a] == cameras[b]}
+    few = {(a, a + 4): 0.5 for a in range(7)}  # 7 of 48 pairs across cameras
+    taken = {(a, 12 + a): 0.5 for a in range(12)} | among(range(12, 32), 0.3)
+    assert cause_of_first([12, 20], [0.3, 0.3], cameras, within | few | taken) == "cameras apart"
+    many = {(a, b): 0.4 for a in range(12) for b in range(a + 1, 12) if (a + b) % 2}
+    assert cause_of_first([12, 20], [0.3, 0.3], cameras, within | many | taken) == "twin"
+
+
+def test_strangers_whose_pairs_are_in_the_graph_far_off_are_scattered() -> None:
+    sizes, cameras, far = [8] + [6] * 10, np.arange(68) % 3, among(range(8), 0.9)
+    for start in range(8, 68, 6):
+        far |= among(range(start, start + 6), 0.3)
+    assert cause_of_first(sizes, [20.0] + [0.2] * 10, cameras, far) == "scattered"
+    assert cause_of_first(sizes, [0.2] * 11, cameras, far) == "eps too strict"

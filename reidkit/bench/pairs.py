@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import reidkit
 from reidkit import stages
 from reidkit.method import Method
+from reidkit.records import Records
 from reidkit.storage import fingerprint, sha256, write_json
 from reidkit.training import judge_on
+from reidkit.world import make_world
+from reidkit.world.settings import resolve
 
 PAIRS = {
     "standard": ("summer", "winter"),
@@ -43,6 +47,14 @@ def judged(profile: str, preset: str, method: Method, seed: int, distance: str =
     """Scores of a network on world `seed` of a preset, 0..1."""
     world = stages.shared_world(profile, preset, seed)
     return judge_on(world, size=stages.profile(profile).size, distance=distance)(method)
+
+
+def rendered(profile: str, preset: str, seed: int, **dials: float | int) -> Records:
+    """The training side of a preset's world at the profile's size, in memory, with settings of it changed."""
+    wanted = stages.profile(profile)
+    height, width = wanted.size
+    settings = replace(resolve(preset, wanted.world), height=height, width=width, test_identities=0)
+    return make_world(replace(settings, **dials), seed).train  # type: ignore[arg-type]
 
 
 def finite(values: Iterable[float]) -> list[float | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reidkit.diagnose.causes import CAUSES, find_cause, near_distance
+from reidkit.diagnose.causes import CAUSES, Scale, find_cause
 from reidkit.diagnose.identities import LOST, identity_table
 from reidkit.diagnose.inputs import check_inputs
 from reidkit.diagnose.radii import Cluster, dbscan_on
@@ -56,13 +56,13 @@ def autopsy(
     tried = np.linspace(0.05, 0.95, 37) if radii is None else np.unique(np.asarray(radii, np.float64))
     recovering = _recovering_radii(diagnosis, eps, tried, cluster or dbscan_on(graph, min_samples))
     rescue = Rescue.of(graph, eps, min_samples, labelling.identity)
-    near = near_distance(diagnosis, rescue.linked)
+    scale = Scale.of(diagnosis, rescue.linked)
     rows = []
     for code, person in enumerate(diagnosis.identities.itertuples()):
         if person.status not in LOST:
             continue
         images = np.flatnonzero(labelling.identity == code)
-        found = find_cause(diagnosis, images, code, str(person.status), rescue.linked, near, min_samples)
+        found = find_cause(diagnosis, images, code, str(person.status), rescue.linked, scale, min_samples)
         edge = rescuing_edge(rescue, images, code, diagnosis.space.features)
         radius = recovering[code]
         change = "edge" if edge is not None and (np.isnan(radius) or person.status == "unseen") else "eps"
