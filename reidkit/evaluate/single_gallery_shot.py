@@ -72,8 +72,9 @@ def evaluate_cmc(
 
     Junk (identity -1) is removed, then what the camera rule removes, query by query. Under ``"cuhk03"`` one image of each
     identity is then drawn at random, `repetitions` times, and the curves are averaged. Under ``"single-shot"`` (VIPeR, GRID,
-    PRID 2011, CUHK01) the gallery already has one image of each identity and nothing is drawn; published numbers are means
-    over ten random splits, which is the caller's loop. A distractor (0) is nobody else's image, so each of them stays.
+    PRID 2011) the gallery already has one image of each identity and nothing is drawn; published numbers are means over ten
+    random splits, which is the caller's loop. CUHK01 has two images a person and view: draw one of them with ``"cuhk03"`` and
+    ``camera_rule="no-camera"``. A distractor (0) is nobody else's image, so each of them stays.
 
     The draw: repetition r has a random order of the gallery (the r-th ``permutation`` of ``default_rng(seed)``), and of each
     identity the first image in it that is left counts. So every image is as likely as another, the first ten repetitions of
