@@ -5,7 +5,8 @@ python data_scripts/cuhk03.py --root FOLDER --accept-terms
 python data_scripts/cuhk03.py --archive FILE --out FOLDER --accept-terms
 
 A folder that holds ``cuhk03_release/cuhk-03.mat`` (or ``cuhk-03.mat``) is converted first: its pictures are written to
-``images_detected`` and ``images_labeled`` beside it, under the names that the protocol's files list. That needs h5py.
+``images_detected`` and ``images_labeled`` beside it, under the names that the protocol's files list. That needs h5py. Either
+folder appears when it is complete; two runs at once wait for each other, and one that was killed is done again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 from prepare import prepare
 
@@ -37,7 +39,7 @@ def convert(root: Path) -> None:
         raise FormatError(
             f"{found[0]}: h5py is not installed.", rule="The file is HDF5.", action="Run: python -m pip install h5py"
         ) from error
-    with h5py.File(found[0]) as content:
+    with FileLock(base / ".cuhk03.lock"), h5py.File(found[0]) as content:
         for boxes in BOXES:
             if (base / f"images_{boxes}").is_dir():
                 continue

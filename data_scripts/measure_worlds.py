@@ -5,6 +5,7 @@ python data_scripts/measure_worlds.py
 
 from __future__ import annotations
 
+import argparse
 import re
 import tomllib
 from pathlib import Path
@@ -52,8 +53,10 @@ def with_figures(card: str) -> str:
     return "+++\n" + "\n\n".join([kept, *map(table, presets)]) + "\n+++\n" + text
 
 
-def main() -> None:
-    for path in sorted(CARDS.glob("world_*.md")):
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cards", type=Path, default=CARDS, help="folder of the cards")
+    for path in sorted(parser.parse_args(arguments).cards.glob("world_*.md")):
         text = with_figures(path.read_text(encoding="utf-8"))
         write_atomically(path, lambda partial, text=text: partial.write_text(text, encoding="utf-8"))
 

@@ -85,6 +85,7 @@ def prepare(
                 action="If you hold a copy lawfully, extract it yourself and pass --root; the card says why.",
             )
         root = extract(given.archive, given.out) if given.archive else given.root
+        record_terms(card, root)
         if convert is not None:
             convert(root)
         found = [load(root, card.facts["layout"], **options) for options in variants]
@@ -126,12 +127,14 @@ def verify(card: Card, records: Records, *, partial: bool, decode: bool) -> int:
         "reidkit": _version(),
     }
     write_json(kept / "findings.json", findings)
-    write_json(kept / "terms.json", _terms(card))
     records.write(kept / "records.parquet")
     write_atomically(kept / "CARD.md", lambda path: path.write_text(_filled(card, records), encoding="utf-8"))
     problems = [*findings["unreadable"], *changes]
     for problem in problems[:20]:
         print(problem)
+    if copies is not None and len(copies):
+        told = f"{findings['copies_within_a_split']} within a split, {len(findings['copies_across_splits'])} across splits"
+        print(f"pictures with a copy, byte for byte: {told}")
     print(f"{len(problems)} problems; details in {kept / 'findings.json'}")
     return 1 if problems else 0
 
@@ -161,10 +164,19 @@ def _require_terms(card: Card, accepted: bool) -> None:
         )
 
 
-def _terms(card: Card) -> dict[str, Any]:
-    """What was accepted, where it stands and when; not by whom."""
+def record_terms(card: Card, root: Path) -> None:
+    """Write below `root` what was accepted, where it stands and when (not by whom); the first acceptance of a text stays.
+
+    Done before anything is read, so that it is there whatever becomes of the copy.
+    """
+    if not root.is_dir():
+        raise FormatError(f"{root}: no such folder.", rule="A copy that you hold is a folder.", action="Check the path.")
+    kept = root / KEPT / str(card.facts["name"]) / "terms.json"
     facts = {key: card.facts[key] for key in ("name", "version", "owner", "source", "terms", "must_accept")}
-    return facts | {"accepted": bool(card.facts["must_accept"]), "when": _now(), "reidkit": _version()}
+    facts["accepted"] = bool(card.facts["must_accept"])
+    if kept.is_file() and facts.items() <= json.loads(kept.read_text(encoding="utf-8")).items():
+        return
+    write_json(kept, facts | {"when": _now(), "reidkit": _version()})
 
 
 def _filled(card: Card, records: Records) -> str:

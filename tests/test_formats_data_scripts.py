@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -10,15 +11,12 @@ import zipfile
 from pathlib import Path
 from types import ModuleType
 
-import h5py
-import numpy as np
 import pytest
-from PIL import Image
-from scipy.io import savemat
 
 from reidkit.formats import LAYOUTS, load
 from reidkit.formats.counts import PUBLISHED
 from tests import trees
+from tests.test_formats_layouts import TREES
 
 SCRIPTS = Path(__file__).parents[1] / "data_scripts"
 CARDS = sorted(path.stem for path in (SCRIPTS / "cards").glob("*.md") if not path.stem.startswith("world_"))
@@ -79,8 +77,6 @@ def test_an_archive_becomes_a_verified_set(prepare: ModuleType, tmp_path: Path, 
     assert "12936" in capsys.readouterr().err
     assert prepare.prepare("market1501", [*call, "--partial"]) == 0
     kept = out / "Market-1501-v15.09.15" / ".reidkit" / "Market-1501"
-    terms = json.loads((kept / "terms.json").read_text())
-    assert terms["accepted"] is True and terms["when"].startswith("20") and "research" in terms["terms"]
     findings = json.loads((kept / "findings.json").read_text())
     assert findings["unreadable"] == [] and findings["splits"]["query"]["images"] == 2 and findings["decoded"]
     assert len(json.loads((kept / "manifest.json").read_text())) == 9
@@ -120,50 +116,73 @@ def test_omniglot_needs_no_acceptance(prepare: ModuleType, tmp_path: Path) -> No
     assert terms["terms"] == "MIT licence." and terms["accepted"] is False
 
 
-def cuhk03_raw(root: Path) -> Path:
-    """A tiny cuhk-03.mat: pictures as MATLAB 7.3 stores them, cells of references to transposed arrays."""
-    names = []
-    (root / "cuhk03_release").mkdir(parents=True)
-    with h5py.File(root / "cuhk03_release" / "cuhk-03.mat", "w") as content:
-        kind = h5py.special_dtype(ref=h5py.Reference)
-        for boxes in ("detected", "labeled"):
-            pairs = content.create_dataset(boxes, (1, 1), dtype=kind)
-            cells = content.create_dataset(f"store/{boxes}", (10, 2), dtype=kind)
-            for person in range(2):
-                for image in range(10):
-                    there = image in (0, 5)
-                    pixels = np.full((16, 8, 3), 40 * person + image, np.uint8) if there else np.zeros((0, 0))
-                    pixels[:1] = 200
-                    stored = content.create_dataset(f"store/{boxes}_{person}_{image}", data=pixels.T)
-                    cells[image, person] = stored.ref
-                    if there and boxes == "detected":
-                        names.append(f"1_{person + 1:03d}_{1 if image < 5 else 2}_{image + 1:02d}.png")
-            pairs[0, 0] = cells.ref
-    for boxes in ("detected", "labeled"):
-        files = np.empty((4, 1), object)
-        files[:, 0] = names
-        config = {"labels": np.array([[1], [1], [2], [2]]), "filelist": files}
-        config |= {"train_idx": np.array([[1], [2]]), "query_idx": np.array([[3]]), "gallery_idx": np.array([[4]])}
-        savemat(root / f"cuhk03_new_protocol_config_{boxes}.mat", config)
-    return root
+def test_accepted_terms_are_recorded_before_anything_is_read(prepare: ModuleType, tmp_path: Path) -> None:
+    archive, out = market_archive(tmp_path), tmp_path / "out"
+    call = ["--archive", str(archive), "--out", str(out), "--accept-terms"]
+    assert prepare.prepare("market1501", call) == 2, "the numbers are wrong, but the terms were accepted"
+    kept = out / ".reidkit" / "Market-1501" / "terms.json"
+    terms = json.loads(kept.read_text())
+    card = prepare.read_card("market1501")
+    assert terms["accepted"] is True and terms["when"].startswith("20")
+    assert (terms["terms"], terms["source"]) == (card.facts["terms"], card.facts["source"])
+    kept.write_text(json.dumps(terms | {"when": "2001-01-01"}))
+    assert prepare.prepare("market1501", [*call, "--partial"]) == 0
+    assert json.loads(kept.read_text())["when"] == "2001-01-01", "the day on which this text was first accepted stays"
+    kept.write_text(json.dumps(terms | {"terms": "an older text", "when": "2001-01-01"}))
+    assert prepare.prepare("market1501", [*call, "--partial"]) == 0
+    assert json.loads(kept.read_text())["when"] != "2001-01-01", "another text is accepted anew"
+    assert prepare.prepare("market1501", ["--root", str(tmp_path / "none"), "--accept-terms"]) == 2
 
 
-def test_cuhk03_is_converted_and_both_box_sets_verified(
-    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_copies_are_told(prepare: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = trees.three_folders(tmp_path, trees.MARKET)
+    (root / "query" / "0001_c1s1_001051_00.jpg").write_bytes(trees.picture(1))
+    (root / "bounding_box_test" / "0001_c3s1_000551_00.jpg").write_bytes(trees.picture(1))
+    assert prepare.prepare("market1501", ["--root", str(root), "--accept-terms", "--partial"]) == 0
+    assert "0 within a split, 3 across splits" in capsys.readouterr().out, "the training set has that picture too"
+
+
+def run_script(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit status of a data script, run here as the program."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "prepare"))
+def test_every_script_says_how_it_is_called(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = cuhk03_raw(tmp_path / "cuhk03")
-    monkeypatch.setattr(sys, "argv", ["cuhk03.py", "--root", str(root), "--accept-terms", "--partial"])
-    for _ in range(2):
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(SCRIPTS / "cuhk03.py"), run_name="__main__")
-        assert ended.value.code == 0, capsys.readouterr()
-    for boxes in ("detected", "labeled"):
-        image = np.asarray(Image.open(root / f"images_{boxes}" / "1_002_2_06.png"))
-        assert image.shape == (16, 8, 3) and (image[0] == 200).all() and (image[1:] == 45).all(), "rows are rows again"
-        assert sorted(p.name for p in (root / f"images_{boxes}").iterdir()) == [
-            f"1_00{p}_{v}_{i}.png" for p in (1, 2) for v, i in ((1, "01"), (2, "06"))
-        ]
-        assert (root / ".reidkit" / f"CUHK03-NP {boxes}" / "findings.json").is_file()
+    assert run_script(name, "--help", monkeypatch=monkeypatch) == 0
+    assert f"usage: {name}.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_sets_script_verifies_a_tiny_copy(
+    prepare: ModuleType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = trees.cuhk03_mat(tmp_path) if name == "cuhk03" else TREES[name](tmp_path)
+    card = prepare.read_card(name)
+    refused = run_script(name, "--root", str(root), "--partial", monkeypatch=monkeypatch)
+    assert refused == (2 if card.facts["must_accept"] else 0)
+    assert run_script(name, "--root", str(root), "--accept-terms", "--partial", monkeypatch=monkeypatch) == 0
+    assert "0 problems" in capsys.readouterr().out
+    found = sorted(path.name for path in (root / ".reidkit").glob("*/*"))
+    both = 2 if name == "cuhk03" else 1
+    assert found == sorted(["terms.json", *both * ["CARD.md", "findings.json", "manifest.json", "records.parquet"]])
+    (findings,) = {path.read_text() for path in (root / ".reidkit").glob("*/findings.json")} if both == 1 else ("{}",)
+    assert json.loads(findings).get("unreadable", []) == []
+
+
+def test_nothing_is_fetched_and_duke_has_no_address(prepare: ModuleType) -> None:
+    """No script opens a connection; the withdrawn set's card names no place to get it from, and says why."""
+    for path in SCRIPTS.glob("*.py"):
+        assert not re.search(r"\b(urllib|requests|httpx?|socket|wget|gdown)\b", path.read_text()), path
+    card = prepare.read_card("dukemtmc")
+    assert card.withdrawn and card.facts["source"] == "none" and "://" not in prepare.about(card)
+    assert "2019" in card.facts["consent"] and "Why nothing more" in card.text
 
 
 @pytest.mark.slow

@@ -213,50 +213,6 @@ def test_unrealperson(tmp_path: Path, listed: bool) -> None:
         assert cameras["unreal_v3.2/images/333_c001_5.jpg"] == cameras[same_body[0]]
 
 
-@pytest.mark.parametrize("name", ["viper", "cuhk01"])
-def test_halves_of_two_views(tmp_path: Path, name: str) -> None:
-    root = TREES[name](tmp_path)
-    for split in range(10):
-        records = load(root, split=split)
-        assert len(set(identities(records, "train"))) == 2
-        assert set(identities(records, "query")) == set(identities(records, "gallery"))
-        assert {records.camera_names[c] for c in records.query.camera} == {"a"}
-        assert {records.camera_names[c] for c in records.gallery.camera} == {"b"}
-    other = load(root, direction="b-to-a")
-    assert {other.camera_names[c] for c in other.query.camera} == {"b"}
-    assert len({tuple(load(root, split=s).frame["split"]) for s in range(10)}) > 1
-    assert (load(root, split=3).frame["split"] == load(root, split=3).frame["split"]).all()
-    for options in ({"split": 10}, {"split": -1}, {"direction": "up"}):
-        with pytest.raises(FormatError):
-            load(root, **options)
-
-
-def test_viper_person_0_is_somebody(tmp_path: Path) -> None:
-    records = load(trees.viper(tmp_path))
-    assert sorted(set(records.identity.tolist())) == [1, 2, 3, 4]
-    (tmp_path / "cam_b" / "005_90.bmp").unlink()
-    with pytest.raises(FormatError, match="one view only: 5"):
-        load(tmp_path)
-
-
-def test_prid(tmp_path: Path) -> None:
-    records = load(trees.prid(tmp_path))
-    assert len(records.train) == 4 and len(set(identities(records, "train"))) == 2
-    assert len(records.query) == 2 and set(identities(records, "query")) <= set(identities(records, "gallery"))
-    assert {201, 749} <= set(identities(records, "gallery")), "people seen only in view b are wrong answers"
-    assert not any("cam_a/person_0201" in path or "cam_a/person_0385" in path for path in records.frame["path"])
-
-
-def test_grid(tmp_path: Path) -> None:
-    records = load(trees.grid(tmp_path))
-    assert sorted(set(identities(records, "train"))) == [1, 4]
-    assert identities(records, "query") == [2, 3]
-    assert sorted(identities(records, "gallery")) == [0, 0, 2, 3]
-    assert sorted(set(identities(load(tmp_path, split=1), "train"))) == [2, 3]
-    with pytest.raises(FormatError, match="split=10"):
-        load(tmp_path, split=10)
-
-
 def test_other_counts_than_the_published_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         records = load(TREES["market1501"](tmp_path))

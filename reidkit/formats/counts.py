@@ -29,7 +29,11 @@ PUBLISHED: dict[str, dict[str, tuple[int | None, int | None]]] = {
     "VIPeR": {"train": (632, 316), "query": (316, 316), "gallery": (316, 316)},
     "GRID": {"train": (250, 125), "query": (125, 125), "gallery": (900, 125)},
     "PRID-2011": {"train": (200, 100), "query": (100, 100), "gallery": (649, 649)},
+    "PRID-2011 b-to-a": {"train": (200, 100), "query": (100, 100), "gallery": (285, 285)},
+    "PRID-2011 untrained": {"train": (0, 0), "query": (200, 200), "gallery": (749, 749)},
+    "PRID-2011 untrained b-to-a": {"train": (0, 0), "query": (200, 200), "gallery": (385, 385)},
     "CUHK01": {"train": (1940, 485), "query": (972, 486), "gallery": (972, 486)},
+    "CUHK01 hundred": {"train": (3484, 871), "query": (200, 100), "gallery": (200, 100)},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from reidkit.records import DISTRACTOR, Records
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
 WORLD_TABLE = "world.parquet"
 SAMPLE = 200
+log = logging.getLogger(__name__)
 
 
 def read_three_folders(root: Path, pattern: re.Pattern[str], *, name: str, rule: str) -> Records:
@@ -32,7 +34,11 @@ def read_three_folders(root: Path, pattern: re.Pattern[str], *, name: str, rule:
 
 
 def parse_three_folders(root: Path, base: Path, pattern: re.Pattern[str], **constant: object) -> Parsed:
-    """Rows of the three folders below `base`, paths relative to `root`; `constant` columns have one value in every row."""
+    """Rows of the three folders below `base`, paths relative to `root`; `constant` columns have one value in every row.
+
+    A name that stands in query and gallery is said, not refused: protocols that remove the query's own camera do not count it.
+    Copies under other names are found by `duplicates`, which reads the files.
+    """
     parsed = Parsed()
     for split, folder in {split: need_folder(base, name) for split, name in FOLDERS.items()}.items():
         part = parse_folder(root, folder, pattern, split=split, **constant)
@@ -46,6 +52,9 @@ def parse_three_folders(root: Path, base: Path, pattern: re.Pattern[str], **cons
         if not part.rows and not part.unparsed and not _left_out(base, split):
             raise FormatError(f"{folder}: no images.", rule="No split is empty.", action="Complete the extraction.")
         parsed += part
+    asked, answers = ({Path(row["path"]).name.lower() for row in parsed.rows if row["split"] == s} for s in ("query", "gallery"))
+    if both := sorted(asked & answers):
+        log.warning("%s: %d names stand in query and gallery: %s", base, len(both), shown(both))
     return parsed
 
 

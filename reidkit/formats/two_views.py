@@ -1,7 +1,9 @@
-"""Small sets of two views: VIPeR, PRID 2011, GRID and CUHK01; published as averages over ten splits into halves.
+"""Small sets of two views: VIPeR, PRID 2011, GRID and CUHK01; published as averages over ten splits of their people.
 
-``split=0`` to ``9`` chooses a split. GRID's are given with the set. The others' authors drew theirs at random and left no
-common list, so ours are seeded draws: comparable with publications on average, not split by split.
+``split=0`` to ``9`` chooses a split. GRID's ten are given with the set and are read. For the others papers and common code
+(deep-person-reid, say) draw their own, and so do we: the first people of ``default_rng(split).permutation`` over the sorted
+people train. Ours are therefore comparable with publications on average over the ten, not split by split. PRID's owners
+describe a search without any training people, ``training="none"``.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from reidkit.records import Records
 
 SPLITS_PUBLISHED = 10
 DIRECTIONS = ("a-to-b", "b-to-a")
+TESTING = {"half": None, "hundred": 100}
+TRAINING = ("half", "none")
 VIPER = compiled(r"(?P<person>\d{3,4})_(?P<angle>\d{1,3})\.(?:bmp|png|jpg)")
 PRID = compiled(r"person_(?P<person>\d{4})\.png")
-GRID = compiled(r"(?P<identity>\d{4})_(?P<camera>\d)_.*\.jpe?g")
+GRID = compiled(r"(?P<identity>\d{4})_(?P<camera>\d)(?:_-?\d+)+\.jpe?g")
 CUHK01 = compiled(r"(?P<person>\d{4})(?P<image>\d{3})\.png")
 PRID_SHARED = 200
 
@@ -32,8 +36,8 @@ def read_viper(root: Path, *, split: int = 0, direction: str = "a-to-b") -> Reco
 
     Args:
         root: the folder of the two views.
-        split: 0-9, which half of the people trains.
-        direction: which view asks. Published figures average both directions of ten splits.
+        split: 0-9, which half of the people trains: 316 of 632.
+        direction: which view asks. Common code averages both directions of ten splits, twenty figures.
     """
     parsed = Parsed()
     for camera in ("a", "b"):
@@ -45,31 +49,52 @@ def read_viper(root: Path, *, split: int = 0, direction: str = "a-to-b") -> Reco
     return _halved(frame.drop(columns="person"), root, "VIPeR", split, direction, parsed.unparsed)
 
 
-def read_cuhk01(root: Path, *, split: int = 0, direction: str = "a-to-b") -> Records:
-    """CUHK01: ``campus/0001001.png``, people 1-971; images 1 and 2 show one view, 3 and 4 the other. Arguments as for VIPeR."""
+def read_cuhk01(root: Path, *, split: int = 0, direction: str = "a-to-b", testing: str = "half") -> Records:
+    """CUHK01: ``campus/0001001.png``, people 1-971; images 1 and 2 show one view, 3 and 4 the other.
+
+    Query and gallery have two images a person: `evaluate_ranking` scores that as it stands, `evaluate_cmc` with
+    ``protocol="cuhk03", camera_rule="no-camera"`` draws one of the two (single shot).
+
+    Args:
+        root, split, direction: as for VIPeR.
+        testing: ``"half"``, 485 people train and 486 are searched; ``"hundred"``, 871 train and 100 are searched, as papers on
+            deep networks do.
+    """
+    choose(testing, tuple(TESTING), "testing")
     parsed = parse_folder(root, find_folder(root, "campus") or root, CUHK01)
     frame = pd.DataFrame(parsed.checked(str(root), "CUHK01 names are IIIINNN.png: person and image 001-004.").rows)
     frame = frame.assign(identity=_named(frame["person"]), camera=np.where(frame["image"] <= 2, "a", "b"))
-    return _halved(frame.drop(columns="person"), root, "CUHK01", split, direction, parsed.unparsed)
+    name = "CUHK01" if testing == "half" else f"CUHK01 {testing}"
+    return _halved(frame.drop(columns="person"), root, name, split, direction, parsed.unparsed, TESTING[testing])
 
 
-def read_prid(root: Path, *, split: int = 0) -> Records:
+def read_prid(root: Path, *, split: int = 0, direction: str = "a-to-b", training: str = "half") -> Records:
     """PRID 2011, single shot: ``cam_a/person_0001.png``; people 1-200 in both views, those above only in one.
 
-    Half of the people of both views train. View a of the others asks, and view b answers, with everybody who is seen only
-    there. People above 200 in view a are other people than those with the same numbers in view b; they are not used.
+    One view asks for people seen in both; the other answers, with everybody who is seen only there. People above 200 in the
+    view that asks are other people than those with the same numbers in the other one; they are not used.
+
+    Args:
+        root: the folder that holds ``single_shot``, or the folder of the two views.
+        split: 0-9, which half of the people of both views trains.
+        direction: which view asks; a to b in the owners' paper and in common code.
+        training: ``"half"``, 100 people train and 100 ask; ``"none"``, all 200 ask, as on the owners' page.
     """
+    choose(direction, DIRECTIONS, "direction")
+    choose(training, TRAINING, "training")
     base = find_folder(root, "single_shot") or root
     views = {camera: parse_folder(root, need_folder(base, f"cam_{camera}"), PRID, camera=camera) for camera in ("a", "b")}
     parsed = Parsed(views["a"].rows + views["b"].rows, views["a"].unparsed + views["b"].unparsed)
     frame = pd.DataFrame(parsed.checked(str(root), "PRID names are person_NNNN.png.").rows)
-    frame = frame[(frame["camera"] == "b") | (frame["person"] <= PRID_SHARED)].reset_index(drop=True)
-    both = frame["person"].isin(frame.loc[frame["camera"] == "a", "person"]) & frame["person"].le(PRID_SHARED)
-    frame["identity"] = frame["person"]
-    learnt = _half(frame.loc[both, "person"], split)
-    asks = np.where(frame["camera"] == "a", "query", "gallery")
+    shared = frame[frame["person"] <= PRID_SHARED].groupby("camera")["person"].agg(set)
+    _same_people(root, shared.get("a", set()) ^ shared.get("b", set()))
+    frame = frame[(frame["camera"] == direction[-1]) | (frame["person"] <= PRID_SHARED)].reset_index(drop=True)
+    learnt = _drawn(shared.get("a", set()), split) if training == "half" else []
+    asks = np.where(frame["camera"] == direction[0], "query", "gallery")
     frame["split"] = np.where(frame["person"].isin(learnt), "train", asks)
-    return finish(frame.drop(columns="person"), root, "PRID-2011", parsed.unparsed)
+    kinds = ["untrained"] * (training == "none") + [direction] * (direction != DIRECTIONS[0])
+    frame = frame.rename(columns={"person": "identity"})
+    return finish(frame, root, " ".join(["PRID-2011", *kinds]), parsed.unparsed)
 
 
 def read_grid(root: Path, *, split: int = 0) -> Records:
@@ -93,19 +118,28 @@ def read_grid(root: Path, *, split: int = 0) -> Records:
     return finish(frame, root, "GRID", parsed.unparsed)
 
 
-def _halved(frame: pd.DataFrame, root: Path, name: str, split: int, direction: str, unparsed: list[str]) -> Records:
-    """Half of the people train; of the others one view asks and the other answers."""
+def _halved(
+    frame: pd.DataFrame, root: Path, name: str, split: int, direction: str, unparsed: list[str], tested: int | None = None
+) -> Records:
+    """Half of the people train, or all but `tested`; of the others one view asks and the other answers."""
     choose(direction, DIRECTIONS, "direction")
-    learnt = _half(frame["identity"], split)
+    learnt = _drawn(frame["identity"], split, tested)
     asks = np.where(frame["camera"] == direction[0], "query", "gallery")
     split_of = np.where(frame["identity"].isin(learnt), "train", asks)
     return finish(frame.assign(split=split_of), root, name, unparsed)
 
 
-def _half(people: Iterable[object], split: int) -> list[object]:
-    """Half of the people (rounded down), drawn by the number of the split."""
+def _drawn(people: Iterable[object], split: int, tested: int | None = None) -> list[object]:
+    """Half of the people (rounded down), or all but `tested` of them, drawn by the number of the split."""
     names = np.unique(np.asarray(list(people)))
-    return list(np.random.default_rng(_number(split)).permutation(names)[: len(names) // 2])
+    train = len(names) // 2 if tested is None else len(names) - tested
+    if train < 1:
+        raise FormatError(
+            f"{len(names)} people, of whom {tested or 'half'} are searched.",
+            rule="Somebody is left to train.",
+            action="Complete the copy, or choose testing='half'.",
+        )
+    return list(np.random.default_rng(_number(split)).permutation(names)[:train])
 
 
 def _number(split: int) -> int:

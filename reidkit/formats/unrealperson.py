@@ -21,18 +21,20 @@ RULE = "UnrealPerson images are unreal_vX.Y/images/P_cD_F.jpg, for example unrea
 
 
 def read(root: Path) -> Records:
-    """Records of the list's images, or of all when there is no list; everything is ``train``.
+    """Records of the list's images, or of all when there is no list; everything is ``train``. Of names that agree but for
+    their case the first counts.
 
     Raises:
         FormatError: too many names or lines do not parse.
         RecordsError: a listed file does not exist.
     """
-    parsed = Parsed()
+    parsed, seen = Parsed(), set()
     for name in _listed(root) if (root / LIST).is_file() else _present(root):
         match = PATTERN.fullmatch(name)
-        if match is None:
+        if match is None or name.lower() in seen:
             parsed.unparsed.append(name)
             continue
+        seen.add(name.lower())
         scene, bodies, person, camera, frame = match.group("scene", "bodies", "person", "camera", "frame")
         identity, seen_by = f"{bodies}.{int(person):05d}", f"scene {scene} camera {int(camera):03d}"
         parsed.rows.append(
