@@ -25,7 +25,7 @@ import numpy as np
 
 import reidkit
 from reidkit import stages
-from reidkit.bench.pairs import PAIRS, RHO, code_of, judged, kept_numbers
+from reidkit.bench.pairs import judged, kept_numbers
 from reidkit.capsule import Capsule
 from reidkit.diagnose import diagnose
 from reidkit.diagnose.records_summary import records_summary
@@ -35,6 +35,7 @@ from reidkit.methods.canu import CANU
 from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
 from reidkit.storage import write_atomically, write_json
 from reidkit.training import Schedule, fit, judge_on
+from reidkit.trials import PAIRS, RHO, code_of
 
 LONGER = 3
 LABELLED_BY = (

@@ -24,7 +24,7 @@ import pandas as pd
 
 import reidkit
 from reidkit import stages
-from reidkit.bench.pairs import RHO, code_of, finite, kept_numbers, rendered
+from reidkit.bench.pairs import finite, kept_numbers, rendered
 from reidkit.diagnose import Case, calibrate_gauges
 from reidkit.diagnose.calibrate import SMALLER_IS_BETTER
 from reidkit.diagnose.radii import COLUMNS, GAUGES
@@ -35,6 +35,7 @@ from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
 from reidkit.records import Records
 from reidkit.storage import write_atomically, write_json
 from reidkit.training import fit
+from reidkit.trials import RHO, code_of
 
 SOURCE, TARGET = "summer", "winter"
 WORLDS: dict[str, dict[str, float]] = {

@@ -24,7 +24,7 @@ from scipy import sparse
 
 import reidkit
 from reidkit import stages
-from reidkit.bench.pairs import code_of, rendered
+from reidkit.bench.pairs import rendered
 from reidkit.diagnose import Diagnosis, autopsy, diagnose
 from reidkit.diagnose.causes import CAUSES
 from reidkit.diagnose.radii import dbscan_on
@@ -34,6 +34,7 @@ from reidkit.labels import ClusterSettings, cluster
 from reidkit.models import Embedder
 from reidkit.records import Records
 from reidkit.storage import write_json
+from reidkit.trials import code_of
 
 WORLDS = {"standard": "winter", "hard": "hard-winter"}
 TRAINED_ON = 0

@@ -140,9 +140,10 @@ def bench(
         typer.echo(f"{readme}: {'written' if changed else 'as it should be'}")
         return
     if what == "claims":
-        from reidkit.bench import claims, pairs
+        from reidkit.bench import claims
+        from reidkit.trials import PAIRS
 
-        chosen: dict[str, Any] = {"seeds": seed or (0, 1, 2), "worlds": world or tuple(pairs.PAIRS), "claims": claim or ()}
+        chosen: dict[str, Any] = {"seeds": seed or (0, 1, 2), "worlds": world or tuple(PAIRS), "claims": claim or ()}
         place = out or Path("docs")
         claims.run_claims(place, profile=profile, **chosen, say=typer.echo, progress=sys.stderr.isatty())
         typer.echo(f"Record: {place / 'records' / 'claims.json'}; page: {place / 'claims.md'}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from reidkit import __version__
+from reidkit import __version__, datasets
 from reidkit.errors import RunnerError, nearest_name
 from reidkit.formats import load
 from reidkit.methods.source_pretraining import RECIPES, SourcePretraining
@@ -139,7 +139,9 @@ def code_fingerprint() -> str:
 
 
 def shared_world(profile_name: str, preset: str, seed: int = 0) -> Records:
-    """The synthetic world `preset` at the profile's size, as files in the Market-1501 layout."""
+    """The synthetic world `preset` at the profile's size, as files in the Market-1501 layout; a ``data:`` name as it lies."""
+    if datasets.is_real(preset):
+        return datasets.open_real(preset)
     wanted = profile(profile_name)
     made_from = {"preset": preset, "seed": seed, "size": wanted.world, "pixels": wanted.size}
 
@@ -160,14 +162,18 @@ def pretrained(
     world_seed: int = 0,
     recipe: str = "bot-without-centres",
     schedule: Schedule | None = None,
+    backbone: str = "",
     progress: bool = True,
 ) -> Embedder:
     """A network trained, from `seed`, with the identities of the synthetic world `preset` of `world_seed`.
 
-    `schedule` takes the place of the profile's own.
+    `schedule` and `backbone` take the place of the profile's own.
     """
-    wanted = replace(profile(profile_name), source=schedule or profile(profile_name).source)
+    given = profile(profile_name)
+    wanted = replace(given, source=schedule or given.source, backbone=backbone or given.backbone)
     made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "world_seed": world_seed, "recipe": recipe}
+    if datasets.is_real(preset):
+        made_from["data"] = datasets.data_fingerprint(preset)
     records = shared_world(profile_name, preset, world_seed)
 
     def method() -> SourcePretraining:

@@ -16,12 +16,12 @@ from reidkit.bench.claims import run as running
 from reidkit.bench.claims.data import ABOVE, WITHIN, claims_named, more
 from reidkit.bench.claims.measures import CURVES, curves, value
 from reidkit.bench.claims.page import page, rule_text
-from reidkit.bench.claims.runs import RUNS, SCALES, scaled, schedule_of
+from reidkit.bench.claims.runs import RUNS, schedule_of
 from reidkit.bench.claims.verdict import FAILS, HOLDS, UNDECIDED, decide, interval
-from reidkit.bench.pairs import PAIRS
 from reidkit.capsule import CapsuleWriter
 from reidkit.errors import BenchError
 from reidkit.published import ablation
+from reidkit.trials import PAIRS, SCALES, scaled
 
 CLAIM = Claim("C-0", "a is better", "nowhere", more("a", "b", "map.last"), 0.01)
 
@@ -119,11 +119,11 @@ def test_runs_are_rows_of_the_papers_at_the_size_of_the_profile() -> None:
     for name, run in RUNS.items():
         if run.paper:
             row = ablation(run.paper, run.row)
-            method = row.build(3, np.arange(4), "tiny", 0, **scaled("demo", name, 1500))
+            method = row.build(3, np.arange(4), "tiny", 0, **scaled("demo", row, 1500))
             base = getattr(method, "base", method)
-            assert all(getattr(base.recipe, key) == wanted for key, wanted in scaled("demo", name, 1500).items())
+            assert all(getattr(base.recipe, key) == wanted for key, wanted in scaled("demo", row, 1500).items())
             assert schedule_of("demo", name).judge_every == 1
-    assert scaled("demo", "lf2", 12_936) == {"clusters": 700}
+    assert scaled("demo", ablation("LF2", "LF2, M = 700"), 12_936) == {"clusters": 700}
     scale = SCALES["demo"]
     assert schedule_of("demo", "guess").epochs == scale.steps * (scale.frozen_epochs + scale.epochs)
 
@@ -222,7 +222,7 @@ def test_smoke_from_end_to_end_and_again_from_the_cache(tmp_path: Path, monkeypa
     made = verdicts(record["runs"])
     assert all(one.word == UNDECIDED and one.mean is not None for one in made), [one for one in made if one.mean is None]
     whole = (tmp_path / "records" / "claims.json").read_bytes()
-    monkeypatch.setattr("reidkit.bench.claims.runs.fit", None)
+    monkeypatch.setattr("reidkit.trials.fit", None)
     (tmp_path / "records" / "claims.json").unlink()
     told.clear()
     run_claims(tmp_path, **given)

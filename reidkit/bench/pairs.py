@@ -1,37 +1,20 @@
-"""Source and target worlds, and numbers of runs on them that are kept: what calibration and the claims share."""
+"""Numbers of runs on pairs of worlds that are kept: what calibration, gauges and the claims share."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import reidkit
 from reidkit import stages
 from reidkit.method import Method
 from reidkit.records import Records
-from reidkit.storage import fingerprint, sha256, write_json
+from reidkit.storage import write_json
 from reidkit.training import judge_on
 from reidkit.world import make_world
 from reidkit.world.settings import resolve
-
-PAIRS = {
-    "standard": ("summer", "winter"),
-    "hard": ("hard-summer", "hard-winter"),
-    "dependent": ("dependent-summer", "dependent-winter"),
-}
-RHO = {"smoke": 0.015, "demo": 0.005, "full": 0.0016}  # as in lesson 06
-
-
-@cache
-def code_of(names: tuple[str, ...]) -> str:
-    """A hash of files and folders of the package, for those that stages do not watch."""
-    here = Path(reidkit.__file__).parent
-    files = [f for name in names for f in ([here / name] if name.endswith(".py") else sorted((here / name).glob("*.py")))]
-    return fingerprint([[f.relative_to(here).as_posix(), sha256(f)] for f in files])
 
 
 def kept_numbers(kind: str, made_from: dict[str, Any], measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -43,10 +26,10 @@ def kept_numbers(kind: str, made_from: dict[str, Any], measure: Callable[[Path],
     return json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
 
 
-def judged(profile: str, preset: str, method: Method, seed: int, distance: str = "cosine") -> dict[str, float]:
+def judged(profile: str, preset: str, method: Method, seed: int) -> dict[str, float]:
     """Scores of a network on world `seed` of a preset, 0..1."""
     world = stages.shared_world(profile, preset, seed)
-    return judge_on(world, size=stages.profile(profile).size, distance=distance)(method)
+    return judge_on(world, size=stages.profile(profile).size)(method)
 
 
 def rendered(profile: str, preset: str, seed: int, **dials: float | int) -> Records:

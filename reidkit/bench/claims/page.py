@@ -10,7 +10,7 @@ from reidkit.bench.claims.data import CLAIMS, NOT_ASKED, WITHIN, Claim
 from reidkit.bench.claims.measures import CURVES, value
 from reidkit.bench.claims.runs import RUNS
 from reidkit.bench.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, verdicts
-from reidkit.bench.pairs import PAIRS
+from reidkit.trials import PAIRS
 
 HEAD = """# The claims, measured
 

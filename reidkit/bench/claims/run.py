@@ -15,12 +15,12 @@ from tqdm.auto import tqdm
 from reidkit import __version__, stages
 from reidkit.bench.claims.data import Claim, claims_named
 from reidkit.bench.claims.page import page
-from reidkit.bench.claims.runs import CODE, RUNS, SCALES, identity, measured, schedule_of
+from reidkit.bench.claims.runs import CODE, RUNS, identity, measured, schedule_of
 from reidkit.bench.claims.verdict import verdicts
-from reidkit.bench.pairs import PAIRS, RHO, code_of
 from reidkit.errors import BenchError, nearest_name
 from reidkit.models import build_embedder
 from reidkit.storage import write_atomically, write_json
+from reidkit.trials import PAIRS, RHO, SCALES, code_of
 
 FORMAT = 1
 LOADING = 1.6  # images, augmentation, clustering and judging, on top of the network's own time
