@@ -86,9 +86,10 @@ def estimate(profile: str, todo: Sequence[Job]) -> str:
     if not missing:
         return f"{len(todo)} runs, all of them in the cache."
     wanted, unit = stages.profile(profile), step_seconds(profile)
-    steps = {run: (wanted.target.steps or 0) * schedule_of(profile, run).epochs * RUNS[run].cost for _, _, run in missing}
+    trained = {run for _, _, run in missing if RUNS[run].cost}
+    steps = {run: (wanted.target.steps or 0) * schedule_of(profile, run).epochs * RUNS[run].cost for run in trained}
     starts = 3 * len({(pair, seed) for pair, seed, _ in missing}) * wanted.source.epochs * (wanted.source.steps or 0)
-    minutes = LOADING * unit * (sum(steps[run] for _, _, run in missing) + starts) / 60
+    minutes = LOADING * unit * (sum(steps.get(run, 0.0) for _, _, run in missing) + starts) / 60
     text = f"{len(todo)} runs, {len(missing)} of them to do: about {minutes:.0f} CPU minutes ({unit:.3f} s a step)"
     return text + ", worlds and starting networks that are missing included as if none were there."
 
