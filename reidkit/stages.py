@@ -163,21 +163,24 @@ def pretrained(
     recipe: str = "bot-without-centres",
     schedule: Schedule | None = None,
     backbone: str = "",
+    last_stride: int = 1,
     progress: bool = True,
 ) -> Embedder:
     """A network trained, from `seed`, with the identities of the synthetic world `preset` of `world_seed`.
 
-    `schedule` and `backbone` take the place of the profile's own.
+    `schedule` and `backbone` take the place of the profile's own; `last_stride` is that of the trunk (UDAP, SSG: 2).
     """
     given = profile(profile_name)
     wanted = replace(given, source=schedule or given.source, backbone=backbone or given.backbone)
     made_from = {"profile": asdict(wanted), "preset": preset, "seed": seed, "world_seed": world_seed, "recipe": recipe}
+    if last_stride != 1:
+        made_from["last_stride"] = last_stride
     if datasets.is_real(preset):
         made_from["data"] = datasets.data_fingerprint(preset)
     records = shared_world(profile_name, preset, world_seed)
 
     def method() -> SourcePretraining:
-        embedder = build_embedder(wanted.backbone, weights=wanted.weights, seed=seed)
+        embedder = build_embedder(wanted.backbone, weights=wanted.weights, last_stride=last_stride, seed=seed)
         return SourcePretraining(embedder, records.train.class_labels(), RECIPES[recipe], seed=seed)
 
     def make(folder: Path) -> None:

@@ -167,19 +167,21 @@ def scaled(profile: str, row: Row, images: int) -> dict[str, Any]:
 def networks(profile: str, pair: str, seed: int, row: Row | None = None) -> Callable[[int, str], Embedder]:
     """(number, neck) -> the network that the pair's source trained from that seed; another neck starts anew on its trunk.
 
-    For ``"full"``, the row's own backbone, trained as its paper's source stage says.
+    For ``"full"``, the row's own backbone, trained as its paper's source stage says (UDAP and SSG with a last stride of 2).
+    A trunk keeps the stride that it was trained with.
     """
     source, wanted = pair_of(profile, pair)[0], stages.profile(profile)
     backbone, recipe = wanted.backbone, "bot-without-centres"
     if profile == "full" and row is not None:
         backbone, recipe = row.backbone or published(row.of).backbone, SOURCES.get(row.of, "mmt")
+    stride = 2 if recipe == "udap" else 1
 
     def network(number: int, neck: str) -> Embedder:
         given: dict[str, Any] = {"world_seed": seed, "recipe": recipe, "backbone": backbone, "progress": False}
-        embedder = stages.pretrained(profile, source, number, **given)
+        embedder = stages.pretrained(profile, source, number, last_stride=stride, **given)
         if neck == "bn":
             return embedder
-        other = build_embedder(backbone, neck=neck, last_stride=2 if neck == "relu" else 1, seed=number)
+        other = build_embedder(backbone, neck=neck, last_stride=stride, seed=number)
         other.backbone.load_state_dict(embedder.backbone.state_dict())
         return other
 

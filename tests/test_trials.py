@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from reidkit import stages, trials
 from reidkit.bench.claims.recorded import recorded_claims
@@ -78,9 +80,22 @@ def test_full_size_trains_the_papers_network_as_its_source_stage_says(monkeypatc
         ("Learn by Guessing", "DBSCAN", "resnet50-ibn-a", "learn-by-guessing"),
     ):
         trials.networks("full", "standard", 0, ablation(paper, row))(3, "bn")
-        assert {"seed": 3, "backbone": backbone, "recipe": recipe}.items() <= asked[-1].items()
+        stride = 2 if recipe == "udap" else 1
+        assert {"seed": 3, "backbone": backbone, "recipe": recipe, "last_stride": stride}.items() <= asked[-1].items()
     trials.networks("demo", "hard", 5, ablation("SSG", "SSG"))(3, "bn")
-    assert {"preset": "hard-summer", "world_seed": 5, "backbone": "tiny"}.items() <= asked[-1].items()
+    assert {"preset": "hard-summer", "world_seed": 5, "backbone": "tiny", "last_stride": 1}.items() <= asked[-1].items()
+
+
+def test_a_trunk_keeps_the_stride_that_its_source_trained_it_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretrained(profile: str, preset: str, seed: int, *, last_stride: int, **given: object) -> object:
+        return stages.build_embedder("tiny", last_stride=last_stride, seed=seed)
+
+    monkeypatch.setattr(stages, "pretrained", pretrained)
+    images = torch.zeros(2, 3, 64, 32)
+    for profile, rows in (("demo", 4), ("full", 2)):
+        row = replace(ablation("SSG", "SSG"), backbone="tiny")
+        for neck in ("bn", "relu"):
+            assert trials.networks(profile, "standard", 0, row)(0, neck).backbone(images).shape[2] == rows
 
 
 def test_the_record_of_claims_is_read_as_a_table(tmp_path: Path) -> None:
