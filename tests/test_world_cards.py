@@ -77,3 +77,16 @@ def test_each_dial_changes_its_strip_and_is_documented(dial_strips: ModuleType, 
     assert all(f"`{name}`" in text for name in (*DIALS, *PRESETS))
     picture = docs / "pictures" / "dials.png"
     assert picture.stat().st_size < 400_000 and min(Image.open(picture).size) > 800
+
+
+@pytest.mark.parametrize("name", ["contact_sheet", "dials"])
+def test_the_pictures_in_the_documents_are_what_their_scripts_render(
+    dial_strips: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import contact_sheet  # type: ignore[import-not-found]
+
+    made = {"contact_sheet": contact_sheet.contact_sheet, "dials": dial_strips.dial_strips}[name]()
+    kept = Image.open(SCRIPTS.parent / "docs" / "pictures" / f"{name}.png").convert("RGB")
+    assert kept.size == made.size
+    far = np.abs(np.asarray(kept).astype(np.int64) - np.asarray(made)).mean(2)
+    assert far.mean() < 5 and (far > 40).mean() < 0.002, "256 colours, and rounding of other machines"
