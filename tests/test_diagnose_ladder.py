@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from reidkit.diagnose import diagnose
-from reidkit.diagnose.genealogy import fate_table, flow_table, identity_fates
+from reidkit.diagnose.genealogy import fate_table, flow_table, identity_fates, restless_flows
 from reidkit.diagnose.ladder import RUNGS, oracle_ladder
 from reidkit.diagnose.oracles import remove_camera_shift, rescue_noise, undo_merges, undo_splits
 from reidkit.errors import DiagnosisError
@@ -154,6 +154,25 @@ def test_fates_are_named_and_lines_are_followed() -> None:
         (1, 7): "merges",
     }
     assert fates.loc[(1, 5), "ancestor"] == "0:0" and fates.loc[(1, 3), "ancestor"] == "1:3"
+
+
+def test_restless_clusters_come_by_their_moving_images_and_with_all_their_flows() -> None:
+    """In epoch 1 cluster 4 dissolves (2 images), 6 and 7 are merged with two others each of which one is an outlier before."""
+    unrest = {4: 2, 6: 4 - 2, 7: 4 - 1, 5: 0, 3: 0}
+    for most in (1, 2, 3, 5):
+        chosen = sorted(unrest, key=lambda k: (-unrest[k], -(EPOCHS[1] == k).sum(), k))[:most]
+        found = restless_flows(EPOCHS, 1, most)
+        assert set(found["cluster"]) - {-1} == set(chosen)
+        for cluster in chosen:
+            assert found.loc[found["cluster"] == cluster, "images"].sum() == (EPOCHS[1] == cluster).sum()
+    whole = restless_flows(EPOCHS, 1)
+    fates = fate_table(EPOCHS[1:]).set_index("cluster")["event"]
+    for row in whole.itertuples():
+        assert row.images == ((EPOCHS[1] == row.cluster) & (EPOCHS[2] == row.next_cluster)).sum() > 0
+        assert row.next_images == (EPOCHS[2] == row.next_cluster).sum()
+        assert row.event == (fates[row.cluster] if row.cluster >= 0 else "")
+    joined = whole[whole["cluster"] == -1]
+    assert joined[["next_cluster", "images"]].to_numpy().tolist() == [[2, 1]]  # the outlier that joins, no other
 
 
 def test_the_epoch_an_identity_was_lost_for_good() -> None:

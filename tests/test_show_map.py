@@ -91,6 +91,22 @@ def test_what_goes_to_the_browser_is_the_table() -> None:
     assert sorted(np.frombuffer(chart.places, "<i4").tolist()) == list(range(60))
 
 
+def test_pictures_for_hovering_are_drawn_evenly_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidkit.show.live_map.SHEET", 7)
+    chart = parts(view().live())[1]
+    places = np.frombuffer(chart.places, "<i4")
+    where = np.flatnonzero(places >= 0)
+    assert places[where].tolist() == list(range(7)) and where[[0, -1]].tolist() == [0, 59] and np.ptp(np.diff(where)) <= 1
+
+
+def test_many_groups_are_drawn_at_once_and_in_the_same_colours() -> None:
+    shown, few = view(400).set(colour="cluster"), view(400).set(colour="camera")
+    assert len(shown.static().figure.axes[0].collections) == 1 + len(COLOURS) + 1  # outliers, colours, the ringed
+    drawn = sum(len(part.get_offsets()) for part in shown.static().figure.axes[0].collections)
+    assert drawn == 400 and "groups share 8 colours" in [text.get_text()[-22:] for text in shown.static().figure.axes[0].texts]
+    assert len(few.static().figure.axes[0].collections) == 1 + 3 + 1
+
+
 def test_colours_and_shapes_tell_groups_apart_and_outliers_are_grey() -> None:
     chart = MapWidget()
     codes = np.r_[-1, np.arange(32)]

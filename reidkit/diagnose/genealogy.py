@@ -30,6 +30,14 @@ FATE_COLUMNS = {
     "ancestor": "its line: the number of the line's first cluster in the first epoch where the line existed, as epoch:cluster",
 }
 
+RESTLESS_COLUMNS = {
+    "cluster": "cluster of the epoch, -1 for the outliers",
+    "event": "what became of it (see `FATE_COLUMNS`); empty for the outliers",
+    "next_cluster": "cluster of the next epoch, -1 for the outliers",
+    "images": "images that went this way",
+    "next_images": "images in the next cluster, wherever they came from",
+}
+
 
 def flow_table(labels: np.ndarray) -> pd.DataFrame:
     """One row a non-empty flow between two epochs of `labels` (E, N), in ascending order; see `FLOW_COLUMNS`."""
@@ -65,6 +73,29 @@ def fate_table(labels: np.ndarray) -> pd.DataFrame:
             line[(row.epoch + 1, row.successor)] = own
     best["ancestor"] = [line[key] for key in zip(best["epoch"], best["cluster"])]
     return best[list(FATE_COLUMNS)]
+
+
+def restless_flows(labels: np.ndarray, epoch: int, most: int = 12) -> pd.DataFrame:
+    """Where the images of an epoch's most restless clusters go, and which outliers join them; see `RESTLESS_COLUMNS`.
+
+    A cluster's unrest is the number of its images that do not go with most of it or have no cluster any more, and of the
+    images that it is merged with. Larger clusters come first among equals, then lower numbers.
+    """
+    pair = labels[epoch : epoch + 2]
+    flows, fates = flow_table(pair), fate_table(pair)
+    flows["next_images"] = flows.groupby("next_cluster")["images"].transform("sum")
+    size = flows.drop_duplicates("next_cluster").set_index("next_cluster")["next_images"]
+    together = (fates["images"] * fates["share"]).round().astype(np.int64)
+    extra = {"merges": fates["successor"].map(size) - together, "dissolves": together}
+    unrest = fates["images"] - together
+    for event, images in extra.items():
+        unrest += images.where(fates["event"] == event, 0)
+    order = fates.assign(unrest=unrest).sort_values(["unrest", "images", "cluster"], ascending=[False, False, True])
+    chosen = flows["cluster"].isin(order["cluster"].head(most))
+    reached = set(flows.loc[chosen, "next_cluster"]) - {OUTLIER}
+    joined = (flows["cluster"] == OUTLIER) & flows["next_cluster"].isin(reached)
+    flows["event"] = flows["cluster"].map(fates.set_index("cluster")["event"]).fillna("")
+    return flows.loc[chosen | joined, list(RESTLESS_COLUMNS)].reset_index(drop=True)
 
 
 def identity_fates(labels: np.ndarray, cameras: object, identities: object) -> pd.DataFrame:

@@ -30,6 +30,7 @@ COLUMNS = {
     "f1_cross_camera": "the same over pairs from two cameras",
     "lost": "identities that are the majority of no cluster",
     "unseen": "identities of which every image is an outlier: lost as CANU-ReID counts",
+    "lost_for_good": "identities lost in this epoch and in every later one; only where there are several epochs",
     "mean_ap": "mean average precision on the test side, 0 to 1, where that epoch was judged",
 }
 
@@ -58,16 +59,22 @@ def epoch_table(
     """
     if labels.ndim != 2 or not len(labels):
         raise DiagnosisError(f"labels {labels.shape}.", rule="Labels are (epochs, images).", action="Train for an epoch first.")
-    rows, before = [], None
+    rows, before, lost = [], None, []
     for epoch, label in enumerate(labels):
         labelling = check_inputs(label, cameras, identities)
         row = _epoch_row(labelling, permutations, seed) | {"epoch": epoch, "agreement": np.nan}
+        if labelling.known.any():
+            people = identity_table(labelling)
+            lost.append(people["lost"].to_numpy(bool))
+            row |= {"lost": int(lost[-1].sum()), "unseen": int((people["status"] == "unseen").sum())}
         alone = as_singletons(labelling.label)
         if before is not None:
             row["agreement"] = count_pairs(before, alone, np.zeros_like(alone))["all"].ari
         before = alone
         rows.append(row | _eps(history, epoch))
     frame = pd.DataFrame(rows)
+    if len(lost) > 1:
+        frame["lost_for_good"] = [int(np.all(lost[epoch:], axis=0).sum()) for epoch in range(len(lost))]
     frame = frame[[name for name in (*COLUMNS, "eps") if name in frame]]
     return frame if scores is None or not len(scores) else frame.merge(scores, on="epoch", how="left")
 
@@ -88,14 +95,7 @@ def _epoch_row(labelling: Labelling, permutations: int, seed: int) -> dict[str, 
     ].precision
     alone = as_singletons(labelling.label)
     pairs = count_pairs(alone[known], labelling.identity[known], labelling.camera[known])
-    people = identity_table(labelling)
-    return row | {
-        "recall": pairs["all"].recall,
-        "f1": pairs["all"].f1,
-        "f1_cross_camera": pairs["cross-camera"].f1,
-        "lost": int(people["lost"].sum()),
-        "unseen": int((people["status"] == "unseen").sum()),
-    }
+    return row | {"recall": pairs["all"].recall, "f1": pairs["all"].f1, "f1_cross_camera": pairs["cross-camera"].f1}
 
 
 def _eps(history: Sequence[Mapping[str, object]] | None, epoch: int) -> dict[str, int | float]:

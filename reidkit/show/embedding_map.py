@@ -6,7 +6,9 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from reidkit.diagnose import Diagnosis
+from reidkit.capsule import Capsule
+from reidkit.diagnose import Diagnosis, diagnose
+from reidkit.diagnose.kept_maps import kept_maps
 from reidkit.diagnose.projection import PROJECTIONS, Projection, project_by
 from reidkit.records import ImageTable
 from reidkit.show.controls import choice
@@ -22,13 +24,24 @@ class EmbeddingMap(View):
 
     Args:
         diagnosis: made with `features`; where it has a `graph`, curved maps start from the neighbours in it.
-        table: the images, for thumbnails of 400 of them (evenly drawn) and of what is selected; None shows none.
+        table: the images, for thumbnails of up to 4,000 of them (evenly drawn) and of what is selected; None shows none.
         projection: ``"PCA"`` (at once), ``"t-SNE"`` or ``"UMAP"`` (on request).
     """
 
     def __init__(self, diagnosis: Diagnosis, table: ImageTable | None = None, *, projection: str = "PCA") -> None:
         self.diagnosis, self.table, self.colour, self.projection = diagnosis, table, "cluster", projection
         self._made: dict[str, Projection] = {}
+
+    @classmethod
+    def from_capsule(
+        cls, capsule: Capsule, epoch: int, *, identities: np.ndarray | None = None, table: ImageTable | None = None
+    ) -> EmbeddingMap:
+        """The map of a stored epoch; maps that are kept in the capsule (`diagnose.keep_maps`) open at once."""
+        truth, cameras = capsule.frame.get("identity") if identities is None else identities, capsule.frame["camera"]
+        space = {"features": capsule.features(epoch), "graph": capsule.graph(epoch)}
+        view = cls(diagnose(capsule.labels[epoch], cameras, identities=truth, permutations=0, **space), table)
+        view._made |= kept_maps(capsule, epoch)
+        return view
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
         known = [c for c in COLOURS if c != "identity" or self.diagnosis.labelling.identity is not None]

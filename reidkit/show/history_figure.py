@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
-from reidkit.diagnose.genealogy import EVENTS, fate_table
+from reidkit.diagnose.genealogy import EVENTS, fate_table, restless_flows
 from reidkit.diagnose.text import counted
 from reidkit.records import ImageTable
 from reidkit.show.embedding_map import EmbeddingMap
 from reidkit.show.figures import plot_epochs
 from reidkit.show.galleries import cluster_gallery
+from reidkit.show.genealogy_figure import genealogy_figure
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.stack import stacked
 
@@ -30,16 +31,26 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
             "camera_entropy": "H(camera), the ceiling",
         },
     ),
-    ("Lost identities", "identities", {"lost": "majority of no cluster", "unseen": "all images outliers"}),
+    (
+        "Lost identities",
+        "identities",
+        {"lost": "majority of no cluster", "unseen": "all images outliers", "lost_for_good": "lost from here to the end"},
+    ),
 )
 CLUSTERS, ACROSS = 4, 14
 MARGINS = {"left": 0.07, "right": 0.845, "top": 0.945, "bottom": 0.1, "hspace": 0.55, "wspace": 0.7}  # legends stand beside
 
 
 def history_figure(
-    epochs: pd.DataFrame, epoch: int, diagnosis: Diagnosis, table: ImageTable | None = None, fault: str = "largest"
+    epochs: pd.DataFrame,
+    epoch: int,
+    labels: np.ndarray,
+    diagnosis: Diagnosis,
+    table: ImageTable | None = None,
+    fault: str = "largest",
 ) -> Picture:
-    """Curves of `epochs` (see `diagnose.history.COLUMNS`) with `epoch` marked; with `table` also clusters, sorted by `fault`."""
+    """Curves of `epochs` (see `diagnose.history.COLUMNS`) with `epoch` marked; where the images of `labels` (E, N) go next;
+    with `table` clusters, sorted by `fault`; with features a map."""
     panels = [(title, unit, {c: n for c, n in columns.items() if c in epochs}) for title, unit, columns in PANELS]
     panels = [panel for panel in panels if panel[2]]
     gallery = None
@@ -52,7 +63,10 @@ def history_figure(
     for axes in figure.axes[len(panels) :]:
         axes.remove()
     words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
-    below = {} if gallery is None else {f"clusters of epoch {epoch}": gallery}
+    below, first = {}, min(epoch, len(labels) - 2)  # the last epoch is shown with what led to it
+    if first >= 0 and (labels[first] >= 0).any():
+        below["genealogy"] = genealogy_figure(restless_flows(labels, first), first)
+    below |= {} if gallery is None else {f"clusters of epoch {epoch}": gallery}
     if diagnosis.space.features is not None and len(diagnosis.labelling) > 2:
         below |= {f"map of epoch {epoch}": EmbeddingMap(diagnosis).static()}
     whole = stacked(figure, *(picture.figure for picture in below.values())) if below else figure
@@ -64,7 +78,9 @@ def history_sentence(epochs: pd.DataFrame, epoch: int, labels: np.ndarray) -> st
     row = epochs.iloc[epoch]
     parts = [f"{counted(row['clusters'], 'cluster')} and {counted(row['outliers'], 'outlier')}"]
     if "f1" in epochs:
-        parts.append(f"pairwise F {row['f1']:.2f}, {counted(row['lost'], 'identity')} lost ({int(row['unseen'])} unseen)")
+        gone = f", {int(row['lost_for_good'])} for good" if "lost_for_good" in epochs else ""
+        words = f"{counted(row['lost'], 'identity')} lost ({int(row['unseen'])} unseen{gone})"
+        parts.append(f"pairwise F {row['f1']:.2f}, {words}")
     information = f"I(label; camera) {row['camera_information']:.2f} nats ({row['camera_information_chance']:.2f} by chance"
     parts.append(information + (f", truth {row['camera_floor']:.2f})" if "camera_floor" in epochs else ")"))
     if "mean_ap" in epochs and not math.isnan(row["mean_ap"]):

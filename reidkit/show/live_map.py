@@ -12,12 +12,13 @@ from reidkit.diagnose.text import plain
 from reidkit.show.callback import strict
 from reidkit.show.figures import contact_sheet
 from reidkit.show.map_widget import MapWidget
-from reidkit.show.thumbnails import MOST, sprite, thumbnails
+from reidkit.show.privacy import shows_pictures
+from reidkit.show.thumbnails import sprite, thumbnails
 
 if TYPE_CHECKING:
     from reidkit.show.embedding_map import EmbeddingMap
 
-SHOWN = 36
+SHOWN, SHEET = 36, 4_000  # pictures under the map, and in the sheet that it hovers
 
 
 def live_map(view: EmbeddingMap) -> ipywidgets.VBox:
@@ -26,7 +27,7 @@ def live_map(view: EmbeddingMap) -> ipywidgets.VBox:
     status, sentence, gallery = (ipywidgets.HTML() for _ in range(3))
 
     def words() -> None:
-        sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(view.describe()))}</div>'
+        sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(view.words()))}</div>'
 
     @strict(status)
     def place() -> None:
@@ -40,9 +41,9 @@ def live_map(view: EmbeddingMap) -> ipywidgets.VBox:
         chart.labels, chart.alt = list(made.axes), view.static().alt
         chart.place(made.points, made.rows)
         chart.colour(view.codes()[view.colour])
-        if view.table is not None:
-            drawn = np.unique(np.linspace(0, len(made.rows) - 1, min(MOST, len(made.rows))).astype(np.int64))
-            tiles = thumbnails(view.table, made.rows[drawn], height=64)
+        if view.table is not None and shows_pictures(view.table):
+            drawn = np.unique(np.linspace(0, len(made.rows) - 1, min(SHEET, len(made.rows))).astype(np.int64))
+            tiles = thumbnails(view.table, made.rows[drawn], height=64, most=SHEET)
             sheet, across = sprite(tiles)
             where = np.full(len(made.rows), -1)
             where[drawn] = np.arange(len(drawn))

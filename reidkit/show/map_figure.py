@@ -9,7 +9,7 @@ from jaxtyping import Int
 from reidkit.diagnose.inputs import OUTLIER
 from reidkit.diagnose.projection import Projection
 from reidkit.diagnose.text import counted
-from reidkit.show.palette import GREY, style
+from reidkit.show.palette import COLOURS, GREY, style
 from reidkit.show.picture import Picture, new_figure
 
 LEGEND = 8
@@ -22,19 +22,22 @@ def map_figure(table: pd.DataFrame, codes: Int[np.ndarray, " n"], made: Projecti
     column, groups = {"cluster": "label"}.get(colour, colour), np.unique(codes[codes >= 0])
     without = codes < 0
     axes.scatter(table["x"][without], table["y"][without], s=8, c="#c8c8c8", lw=0, label="none" if without.any() else None)
-    for group in groups:
-        part = codes == group
+    few = len(groups) <= LEGEND
+    for group in groups if few else range(len(COLOURS)):  # many groups that look alike are drawn at once
+        part = codes == group if few else (codes >= 0) & (codes % len(COLOURS) == group)
         hue, marker, _ = style(int(group))
-        name = f"{colour} {table[column][np.flatnonzero(part)[0]]}" if len(groups) <= LEGEND else None
+        name = f"{colour} {table[column][np.flatnonzero(part)[0]]}" if few else None
         axes.scatter(table["x"][part], table["y"][part], s=10, c=hue, marker=marker, lw=0, alpha=0.8, label=name)
     ringed = table[table["selected"]]
     axes.scatter(ringed["x"], ringed["y"], s=50, facecolors="none", edgecolors="black", lw=1)
     axes.set(xlabel=made.axes[0], ylabel=made.axes[1])
     axes.set_title(f"{made.name} of {len(table)} images, coloured by {colour}", fontsize=9)
-    if len(groups) <= LEGEND:
+    if few:
         axes.legend(fontsize=7)
     else:
-        axes.text(0.01, 0.01, f"{len(groups)} groups share 8 colours", transform=axes.transAxes, fontsize=7, color=GREY)
+        axes.text(
+            0.01, 0.01, f"{len(groups)} groups share {len(COLOURS)} colours", transform=axes.transAxes, fontsize=7, color=GREY
+        )
     return Picture(figure, f"{made.name} map of {len(table)} images, coloured by {colour}: {counted(len(groups), 'group')}.")
 
 

@@ -74,7 +74,7 @@ class RunHistory(View):
         return self.epochs
 
     def static(self) -> Picture:
-        return history_figure(self.epochs, self.epoch, self.diagnosis(), self.table, self.gallery)
+        return history_figure(self.epochs, self.epoch, self.labels, self.diagnosis(), self.table, self.gallery)
 
     def describe(self) -> str:
         return history_sentence(self.epochs, self.epoch, self.labels)

@@ -12,8 +12,10 @@ import pandas as pd
 
 from reidkit.diagnose.text import plain
 from reidkit.errors import ReidkitError, nearest_name
+from reidkit.records import ImageTable
 from reidkit.show.callback import strict
 from reidkit.show.picture import Picture
+from reidkit.show.privacy import hidden_note
 from reidkit.show.selection import Selection
 
 V = TypeVar("V", bound="View")
@@ -59,6 +61,11 @@ class View(ABC):
     def describe(self) -> str:
         """What the picture shows now, in one sentence made from the data."""
 
+    def words(self) -> str:
+        """What stands under the live picture: `describe`, and why pictures are blank where they are."""
+        notes = (hidden_note(value) for value in vars(self).values() if isinstance(value, ImageTable))
+        return self.describe() + next(filter(None, notes), "")
+
     def drawn(self) -> str:
         """The live picture as HTML."""
         return self.static().html(caption=False)
@@ -95,7 +102,7 @@ class View(ABC):
 
         def draw() -> None:
             picture.value = self.drawn()
-            sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(self.describe()))}</div>'
+            sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(self.words()))}</div>'
 
         @strict(status)
         def turned(name: str, value: object) -> None:

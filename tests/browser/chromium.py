@@ -48,7 +48,9 @@ def opened_browser() -> Iterator[Page]:
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.set_default_timeout(1000 * PATIENCE)
-            page.route(lambda url: "//127.0.0.1" not in url and not url.startswith(("data:", "blob:")), lambda r: r.abort())
+            page.route(
+                lambda url: "//127.0.0.1" not in url and not url.startswith(("data:", "blob:", "file:")), lambda r: r.abort()
+            )
             yield page
         finally:
             browser.close()
