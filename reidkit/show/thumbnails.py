@@ -1,4 +1,4 @@
-"""Small pictures for galleries: decoded strictly, fitted into one size, at most 400 a view."""
+"""Small pictures for galleries: decoded strictly, fitted into one size, at most 400 a gallery."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from reidkit.show.privacy import shows_pictures
 
 MOST = 400
 TALL = 0.75
+VEIL = 0.85  # how white a picture becomes outside of a stripe
 
 
 def thumbnails(
-    table: ImageTable, rows: Sequence[int] | np.ndarray, *, height: int = 64, width: int | None = None
+    table: ImageTable, rows: Sequence[int] | np.ndarray, *, height: int = 64, width: int | None = None, most: int = MOST
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """The pictures of some rows, shrunk or widened to fit (height, width); what is left over is white.
 
@@ -27,7 +28,7 @@ def thumbnails(
 
     Args:
         table: with pixels in memory, or paths.
-        rows: at most `MOST` row numbers.
+        rows: at most `most` row numbers.
         width: in pixels; None takes half the height for upright pictures, else the height.
 
     Raises:
@@ -35,9 +36,9 @@ def thumbnails(
         ImageError: naming a file that cannot be decoded.
     """
     index = np.asarray(rows, np.int64)
-    if len(index) > MOST:
+    if len(index) > most:
         raise ReidkitError(
-            f"{len(index)} thumbnails were asked for.", rule=f"A view shows at most {MOST}.", action="Show fewer rows."
+            f"{len(index)} thumbnails were asked for.", rule=f"A view shows at most {most:,}.", action="Show fewer rows."
         )
     if not shows_pictures(table):
         return np.full((len(index), height, width or height // 2, 3), 235, np.uint8)
@@ -58,6 +59,14 @@ def sprite(pictures: UInt8[np.ndarray, "n h w 3"], *, columns: int | None = None
     sheet[:n] = pictures
     grid = sheet.reshape(down, across, height, width, 3).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(grid.reshape(down * height, across * width, 3)), across
+
+
+def veiled(pictures: UInt8[np.ndarray, "n h w 3"], stripe: int, stripes: int) -> UInt8[np.ndarray, "n h w 3"]:
+    """The pictures with all but one of equal stripes (1 the uppermost; 0 stands for the whole) under a white veil."""
+    top, bottom = (pictures.shape[1] * edge // stripes for edge in ((stripe - 1, stripe) if stripe else (0, stripes)))
+    seen = (255 - (1 - VEIL) * (255.0 - pictures)).astype(np.uint8)
+    seen[:, top:bottom] = pictures[:, top:bottom]
+    return seen
 
 
 def _image(table: ImageTable, row: int) -> Image.Image:
