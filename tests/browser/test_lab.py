@@ -31,8 +31,10 @@ RUN = """async (path) => {
   await panel.revealed;
   await panel.sessionContext.ready;
   window.faults = [];
-  panel.sessionContext.iopubMessage.connect((_, message) => {
-    if (message.header.msg_type === "error") window.faults.push(`${message.content.ename}: ${message.content.evalue}`);
+  window.busy = new Set();
+  panel.sessionContext.iopubMessage.connect((_, { header, parent_header, content }) => {
+    if (header.msg_type === "error") window.faults.push(`${content.ename}: ${content.evalue}`);
+    if (header.msg_type === "status") window.busy[content.execution_state === "busy" ? "add" : "delete"](parent_header.msg_id);
   });
   window.panel = panel;
   app.shell.activateById(panel.id);
@@ -59,7 +61,11 @@ class Lab:
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
 
     def faults(self) -> list[str]:
-        """Exceptions of cells and of callbacks, and errors of the page itself."""
+        """Exceptions of cells and of callbacks, and errors of the page itself, once the kernel has done all that it began.
+
+        The kernel sends what a callback changed at once, and its exception only when the traceback is written, a second later.
+        """
+        self.page.wait_for_function("() => window.busy.size === 0")
         return [*self.page.evaluate("() => window.faults"), *self.errors]
 
 
