@@ -4,8 +4,8 @@ python data_scripts/calibrate.py                                  # all pairs, t
 python data_scripts/calibrate.py --pairs standard --seeds 0 1 2
 python data_scripts/calibrate.py --profile smoke --seeds 0 --out runs/calibration
 
-Writes calibration.json (the record) and calibration.md (tables made from it) after every run. Each run is kept in the cache of
-stages: started again, the script does what is missing, and goes on with a training that was cut off.
+Writes calibration.json (the record) and calibration.md (made from it by calibration_page.py) after every run. Each run is kept in
+the cache of stages: started again, the script does what is missing, and goes on with a training that was cut off.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import numpy as np
+from calibration_page import COLUMNS, DOCS, LONGER, Record, verdicts, write
 
 import reidkit
 from reidkit import stages
@@ -33,11 +31,9 @@ from reidkit.errors import ReidkitError, RunnerError, shown
 from reidkit.method import Method
 from reidkit.methods.canu import CANU
 from reidkit.methods.cluster_finetune import ClusterAndFinetune, Recipe
-from reidkit.storage import write_atomically, write_json
 from reidkit.training import Schedule, fit, judge_on
 from reidkit.trials import PAIRS, RHO, code_of
 
-LONGER = 3
 LABELLED_BY = (
     "features.py",
     "method.py",
@@ -59,37 +55,6 @@ RUNS = {
     "conditional": "as plain, against one that knows the cluster's centroid (CANU)",
 }
 CONDITIONS = {"adversarial": "none", "conditional": "centroid"}
-COLUMNS = {  # measurement -> (run it comes from, heading, times, digits)
-    "supervised_map": ("supervised", f"own labels ({LONGER} x the epochs), mAP %", 100, 1),
-    "home_map": ("source", "at home, mAP %", 100, 1),
-    "direct_map": ("source", "direct transfer, mAP %", 100, 1),
-    "plain_map": ("plain", "plain, mAP %", 100, 1),
-    "normalised_map": ("normalised", "camera-normalised, mAP %", 100, 1),
-    "identity_information": ("facts", "I(identity; camera), nats", 1, 2),
-    "identity_information_chance": ("facts", "its chance level", 1, 2),
-    "camera_entropy": ("facts", "H(camera), nats", 1, 2),
-    "plain_information_first": ("plain", "plain, first I(label; camera)", 1, 2),
-    "plain_information_last": ("plain", "plain, last I(label; camera)", 1, 2),
-    "normalised_information_first": ("normalised", "normalised, first I(label; camera)", 1, 2),
-    "adversarial_map": ("adversarial", "+Adv, mAP %", 100, 1),
-    "adversarial_information_last": ("adversarial", "+Adv, last I(label; camera)", 1, 2),
-    "conditional_map": ("conditional", "CANU, mAP %", 100, 1),
-    "conditional_information_last": ("conditional", "CANU, last I(label; camera)", 1, 2),
-    "plain_lost_first": ("plain", "plain, identities lost at first", 1, 1),
-    "plain_unseen_first": ("plain", "of these unseen", 1, 1),
-    "identities": ("facts", "identities", 1, 0),
-}
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One wish: what was wanted, what was found, and whether that is it (None: not measured)."""
-
-    pair: str
-    wanted: str
-    found: str
-    met: bool | None
 
 
 def measure(profile: str, pair: str, run: str, seed: int) -> dict[str, float]:
@@ -186,100 +151,12 @@ def begin(path: Path, profile: str) -> Record:
     return kept if same else fresh
 
 
-def values(record: Record, pair: str, name: str) -> list[float]:
-    """One measurement of a pair, seed by seed."""
-    return [numbers[name] for _, numbers in sorted(record["pairs"].get(pair, {}).items()) if name in numbers]
-
-
-def mean(record: Record, pair: str, name: str) -> float | None:
-    """Mean over the seeds; None when there is none."""
-    found = values(record, pair, name)
-    return fmean(found) if found else None
-
-
-def verdicts(record: Record) -> list[Verdict]:
-    """What each pair was made for, and whether it does that, on the mean over seeds."""
-    return [verdict for pair in record["pairs"] for verdict in _wishes(record, pair)]
-
-
-def _wishes(record: Record, pair: str) -> Iterator[Verdict]:
-    names = ("supervised_map", "direct_map", "plain_map", "normalised_map", "plain_information_first", "plain_information_last")
-    supervised, direct, plain, normalised, first, last = (mean(record, pair, name) for name in names)
-    floor, ceiling, lost = (mean(record, pair, n) for n in ("identity_information", "camera_entropy", "plain_lost_first"))
-    if pair == "standard":
-        yield _judge(pair, "with the target's own labels mAP >= 70 %", "{:.1%}", lambda a: a >= 0.70, supervised)
-        yield _judge(pair, "direct transfer between 15 and 45 % mAP", "{:.1%}", lambda a: 0.15 <= a <= 0.45, direct)
-        wanted = "plain cluster-and-fine-tune at least 8 points above direct transfer"
-        yield _judge(pair, wanted, "{:.1%} against {:.1%}", lambda a, b: a - b >= 0.08, plain, direct)
-        wanted = "I(label; camera) at the first clustering above I(identity; camera)"
-        yield _judge(pair, wanted, "{:.2f} against {:.2f} nats", lambda a, b: a > b, first, floor)
-        yield _judge(pair, "some identities lost at the first clustering", "{:.1f}", lambda a: a > 0, lost)
-    elif pair == "hard":
-        wanted = "plain cluster-and-fine-tune ends in camera clusters: I(label; camera) nearer H(camera) than I(identity; camera)"
-        text = "{:.2f} nats between {:.2f} and {:.2f}"
-        yield _judge(pair, wanted, text, lambda a, low, high: 2 * a > low + high, last, floor, ceiling)
-        wanted = "camera-normalised features rescue it: at least 8 points above plain, and above direct transfer"
-        text = "{:.1%} against {:.1%} and {:.1%}"
-        yield _judge(pair, wanted, text, lambda a, b, c: a - b >= 0.08 and a > c, normalised, plain, direct)
-    else:
-        wanted = "identity and camera depend on each other: I(identity; camera) at least 0.3 nats above the standard pair's"
-        compared = floor, mean(record, "standard", "identity_information")
-        yield _judge(pair, wanted, "{:.2f} against {:.2f} nats", lambda a, b: a - b >= 0.3, *compared)
-
-
-def _judge(pair: str, wanted: str, text: str, holds: Callable[..., bool], *found: float | None) -> Verdict:
-    if any(value is None or not np.isfinite(value) for value in found):
-        return Verdict(pair, wanted, "not measured", None)
-    return Verdict(pair, wanted, text.format(*found), holds(*found))
-
-
-def page(record: Record) -> str:
-    """The record as a page of tables."""
-    setting, pairs = record["setting"], list(record["pairs"])
-    head = f"Profile `{record['profile']}`: worlds of size {setting['world']}, backbone `{setting['backbone']}`, rho"
-    lines = [
-        "# Calibration of the synthetic pairs",
-        "",
-        "Made by `python data_scripts/calibrate.py` from `calibration.json`; not edited by hand.",
-        "",
-        f"{head} {setting['rho']:g}, reidkit {record['version']}. A seed is that of the worlds and of training at once.",
-        "Adaptation is `ClusterAndFinetune` with the schedule of the profile, judged after its last epoch. Values are means over",
-        "seeds ± their standard deviation (n - 1); in brackets the number of seeds. A dash is a run that is not done yet.",
-        "",
-        "| | " + " | ".join(f"{pair} ({' → '.join(PAIRS[pair])})" for pair in pairs) + " |",
-        "|---" * (len(pairs) + 1) + "|",
-    ]
-    for name, (_, heading, times, digits) in COLUMNS.items():
-        cells = [_cell([times * value for value in values(record, pair, name)], digits) for pair in pairs]
-        lines.append(f"| {heading} | " + " | ".join(cells) + " |")
-    lines += ["", "## What was wanted", "", "| pair | wanted | found | verdict |", "|---|---|---|---|"]
-    words = {True: "met", False: "**not met**", None: "not measured"}
-    lines += [f"| {v.pair} | {v.wanted} | {v.found} | {words[v.met]} |" for v in verdicts(record)]
-    lines += ["", "*Lost* identities are the majority of no cluster (swallowed or unseen); *unseen* ones have outliers only."]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(found: list[float], digits: int) -> str:
-    if not found:
-        return "–"
-    if not np.isfinite(found).all():
-        return "undefined"
-    spread = f" ± {np.std(found, ddof=1):.{digits}f}" if len(found) > 1 else ""
-    return f"{fmean(found):.{digits}f}{spread} ({len(found)})"
-
-
-def write(record: Record, out: Path) -> None:
-    """Store the record and the page made from it."""
-    write_json(out / "calibration.json", record)
-    write_atomically(out / "calibration.md", lambda partial: partial.write_text(page(record), encoding="utf-8"))
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", nargs="+", default=list(PAIRS), choices=list(PAIRS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--profile", default="demo", choices=list(RHO))
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs")
+    parser.add_argument("--out", type=Path, default=DOCS)
     given = parser.parse_args(arguments)
     try:
         if any(seed < 0 for seed in given.seeds):

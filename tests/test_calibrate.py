@@ -36,6 +36,13 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.fixture
+def pages(script: ModuleType) -> ModuleType:
+    import calibration_page as module  # type: ignore[import-not-found]
+
+    return module
+
+
 def record(script: ModuleType, tmp_path: Path, **changes: dict[str, float]) -> dict[str, Any]:
     """Two seeds around the good values, changed where asked."""
     made = script.begin(tmp_path / "none.json", "demo")
@@ -49,8 +56,8 @@ def record(script: ModuleType, tmp_path: Path, **changes: dict[str, float]) -> d
 
 def test_a_world_as_wanted_meets_every_wish(script, tmp_path):
     found = script.verdicts(record(script, tmp_path))
-    assert [v.pair for v in found] == ["standard"] * 5 + ["hard"] * 2 + ["dependent"]
-    assert all(v.met is True for v in found)
+    assert [v.wish.pair for v in found] == ["standard"] * 5 + ["hard"] * 2 + ["dependent"]
+    assert all((v.met, v.seeds) == (True, "2 of 2") for v in found)
 
 
 @pytest.mark.parametrize(
@@ -68,28 +75,71 @@ def test_a_world_as_wanted_meets_every_wish(script, tmp_path):
         ("dependent", {"identity_information": 0.6}, [7]),
     ],
 )
-def test_each_wish_can_fail_alone_and_the_page_says_so(script, tmp_path, pair, change, place):
+def test_each_wish_can_fail_alone_and_the_page_says_so(script, pages, tmp_path, pair, change, place):
     changed = record(script, tmp_path, **{pair: change})
     assert [n for n, v in enumerate(script.verdicts(changed)) if v.met is not True] == place
-    assert script.page(changed).count("**not met**") == len(place)
+    assert pages.page(changed).count("**not met**") == len(place)
 
 
-def test_what_was_not_measured_is_not_judged(script, tmp_path):
+def test_what_was_not_measured_is_not_judged(script, pages, tmp_path):
     made = record(script, tmp_path, standard={"plain_map": float("nan")})
     del made["pairs"]["hard"]["0"]["normalised_map"], made["pairs"]["hard"]["1"]["normalised_map"]
     missing = [v for v in script.verdicts(made) if v.met is None]
-    assert [v.pair for v in missing] == ["standard", "hard"] and all(v.found == "not measured" for v in missing)
-    page = script.page(made)
+    assert [v.wish.pair for v in missing] == ["standard", "hard"] and all(v.found == "not measured" for v in missing)
+    page = pages.page(made)
     assert "| – |" in page and "| undefined |" in page and "nan" not in page
 
 
-def test_the_page_holds_the_means_of_the_record(script, tmp_path):
-    text = script.page(record(script, tmp_path))
+def test_the_page_holds_the_means_of_the_record(script, pages, tmp_path):
+    text = pages.page(record(script, tmp_path))
     row = next(line for line in text.splitlines() if line.startswith("| direct transfer"))
     assert row == "| direct transfer, mAP % | 25.0 ± 0.7 (2) | 9.0 ± 0.3 (2) | – |"
     assert "74.0% | met" in text and "summer → winter" in text
     entropy = next(line for line in text.splitlines() if line.startswith("| H(camera)"))
     assert "(2)" in entropy  # a world a seed
+
+
+def test_seeds_are_counted_where_the_mean_hides_them(script, pages, tmp_path):
+    made = record(script, tmp_path)
+    made["pairs"]["standard"]["0"]["direct_map"] = 0.09
+    (direct,) = (v for v in pages.verdicts(made) if v.wish.measured == ("direct_map",))
+    assert (direct.met, direct.seeds) == (True, "1 of 2")
+    assert "| 17.2% | met | 1 of 2 |" in pages.page(made)
+
+
+@pytest.mark.parametrize(
+    ("changes", "held"),
+    [
+        ({"adversarial_information_last": 1.3}, [True, True, True, True]),
+        ({"adversarial_information_last": 1.5}, [False, True, True, True]),
+        ({"adversarial_map": 0.35}, [True, False, False, True]),
+        ({"conditional_map": 0.1}, [True, True, False, True]),
+    ],
+)
+def test_what_resists_is_reported_expectation_by_expectation(script, pages, tmp_path, changes, held):
+    good = {"plain_information_last": 1.55, "adversarial_information_last": 1.3, "plain_map": 0.3}
+    good |= {"adversarial_map": 0.2, "conditional_map": 0.33}
+    standard = {"adversarial_map": 0.36, "conditional_map": 0.4}
+    made = record(script, tmp_path, dependent=good | changes, standard=standard)
+    found = pages.verdicts(made, pages.EXPECTED)
+    assert {v.wish.wanted: v.met for v in found} == dict(zip((w.wanted for w in pages.EXPECTED), held))
+    assert pages.page(made).count("**does not hold**") == held.count(False)
+
+
+def test_the_page_in_the_documents_is_the_committed_record(pages):
+    kept = json.loads((pages.DOCS / "calibration.json").read_text(encoding="utf-8"))
+    assert (pages.DOCS / "calibration.md").read_text(encoding="utf-8") == pages.page(kept)
+    assert kept["profile"] == "demo" and set(kept["pairs"]) == set(pages.PAIRS)
+    for numbers in kept["pairs"].values():
+        assert len(numbers) >= 3 and all(set(pages.COLUMNS) <= set(seed) for seed in numbers.values())
+
+
+def test_the_page_alone_can_be_written_anew(script, pages, tmp_path):
+    pages.write(record(script, tmp_path), tmp_path)
+    before = [(tmp_path / f"calibration.{kind}").read_bytes() for kind in ("json", "md")]
+    (tmp_path / "calibration.md").write_text("older")
+    assert pages.main(["--out", str(tmp_path)]) == 0
+    assert [(tmp_path / f"calibration.{kind}").read_bytes() for kind in ("json", "md")] == before
 
 
 def test_a_run_is_read_against_cameras_and_truth(script, tmp_path):
