@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,14 +48,25 @@ def digest(records: Records) -> str:
 # records ------------------------------------------------------------------------------------------------------------
 
 
-def test_same_seed_same_bytes_whatever_the_threads(world: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_same_seed_same_bytes_with_any_worker_count(world: Records, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    asked: list[int] = []
+
+    class Counted(ThreadPoolExecutor):
+        def __init__(self, max_workers: int) -> None:
+            asked.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr("reidkit.world.ThreadPoolExecutor", Counted)
+    monkeypatch.setenv("OMP_NUM_THREADS", str(workers))
     assert digest(make_world(SMALL, 0)) == digest(world)
+    assert asked == [workers]
     assert not plan_of(SMALL, 1).equals(plan_of(SMALL, 0))
 
 
 @pytest.mark.slow
-def test_same_seed_same_bytes_in_another_process(world: Records) -> None:
+@pytest.mark.parametrize("workers", [1, 4])
+def test_same_seed_same_bytes_in_another_process(world: Records, workers: int) -> None:
     code = "from tests.test_world import SMALL, digest, make_world; print(digest(make_world(SMALL, 0)))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -62,7 +74,7 @@ def test_same_seed_same_bytes_in_another_process(world: Records) -> None:
         text=True,
         check=True,
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONHASHSEED": str(workers), "PYTHONPATH": ".", "OMP_NUM_THREADS": str(workers)},
     )
     assert done.stdout.strip() == digest(world)
 
