@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 
 from reidkit.errors import ReidkitError
 from reidkit.records import Records
-from reidkit.world import KINDS, PART_CODES, WorldSettings, make_world, truth
+from reidkit.world import KINDS, PART_CODES, PRESETS, WorldSettings, make_world, truth
 from reidkit.world.body import KEYPOINTS
 from reidkit.world.cameras import Camera, make_cameras
 from reidkit.world.network import Cast, draw_cast, plan
@@ -73,6 +75,31 @@ def test_the_silhouette_from_behind_is_the_mirror_for_parallel_level_rays(stage:
     near = replace(camera, elevation=25.0, distance=4.0)
     one, other = (truth_of_shot(shot, cast, near, SMALL, ("silhouette",), turn)["silhouette"] for turn in (0.0, np.pi))
     assert (one != other[:, ::-1]).mean() > 0.005  # the stated condition is needed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["summer", "winter"])
+def test_how_roughly_the_mirror_holds_in_a_world_is_as_documented(preset: str) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "worlds.md").read_text(encoding="utf-8")
+    (told,) = re.findall(rf"0\.\d\d(?= (?:of their union )?in `{preset}`)", text)
+    settings = PRESETS[preset]
+    frame = plan(settings, 0, draw_cast(settings, 0), make_cameras(settings, 0))
+    rows = np.flatnonzero(frame["identity"] > 0)[::20][:80]
+    front, back = (truth(preset, 0, rows, ("silhouette",), yaw=yaw)["silhouette"] for yaw in (0.0, np.pi))
+    shares = []
+    for one, other in zip(front, back[:, :, ::-1]):
+        moved = [np.roll(other, step, axis=1) for step in range(-20, 21)]
+        shares.append(max(float((one & place).sum() / (one | place).sum()) for place in moved))
+    assert np.mean(shares) == pytest.approx(float(told), abs=0.01)
+
+
+def test_angle_zero_asked_for_is_the_original(world: Records) -> None:
+    rows = np.flatnonzero(world.frame["person"] > 0)[:6]
+    original, turned = truth(SMALL, 0, rows, KINDS), truth(SMALL, 0, rows, KINDS, yaw=0.0)
+    around = truth(SMALL, 0, rows, KINDS, yaw=2 * np.pi)
+    for kind in KINDS:
+        assert np.array_equal(original[kind], turned[kind]), kind
+        assert (np.abs(np.nan_to_num(original[kind] * 1.0) - np.nan_to_num(around[kind] * 1.0)) > 0.01).mean() < 0.01, kind
 
 
 def test_depth_turns_inside_out_from_behind(stage: tuple[Shot, Cast, Camera]) -> None:
