@@ -12,6 +12,7 @@ import reidkit
 from reidkit import datasets, stages
 from reidkit.capsule import Capsule
 from reidkit.errors import ReidkitError, nearest_name
+from reidkit.images.batches import preloaded
 from reidkit.method import Method
 from reidkit.methods.cluster_finetune import ClusterAndFinetune
 from reidkit.models import Embedder, build_embedder
@@ -45,7 +46,7 @@ class Scale:
     epochs: int
 
 
-SCALES = {"smoke": Scale(2, 2, 0, 1), "demo": Scale(6, 5, 1, 2), "full": Scale(40, 5, 20, 90)}
+SCALES = {"smoke": Scale(2, 2, 0, 1), "demo": Scale(4, 4, 1, 2), "full": Scale(40, 5, 20, 90)}
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ def trial(
         return build(profile, pair, wanted, seed, world, **given)
 
     def make(folder: Path) -> None:
-        judge = judge_on(world, size=schedule.size, distance=wanted.distance)
-        train = world.train.blind()
-        fit(method(), train, schedule=schedule, out=folder / "run", seed=seed, judge=judge, progress=progress)
+        seen = preloaded(world)
+        judge = judge_on(seen, size=schedule.size, distance=wanted.distance)
+        fit(method(), seen.train.blind(), schedule=schedule, out=folder / "run", seed=seed, judge=judge, progress=progress)
 
     made_from: dict[str, Any] = {
         "row": asdict(wanted),

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from reidkit.errors import ImageError
-from reidkit.images.batches import iterate_batches, load_batch
+from reidkit.images.batches import iterate_batches, load_batch, preloaded
 from reidkit.images.views import make_view
 from reidkit.records import ImageTable, make_records
 
@@ -146,3 +146,18 @@ def test_pictures_from_20_to_4000_pixels_in_one_batch(tmp_path: Path, views: lis
     frame = pd.DataFrame({"path": [f"{i}.png" for i in range(5)], "identity": range(1, 6)})
     (plain,) = load_batch(make_records(frame, root=tmp_path).blind(), range(5), [make_view("none", SIZE)], seed=(0,))
     assert torch.allclose(plain, plain[0, :, :1, :1].expand_as(plain), atol=1e-5)
+
+
+def test_preloaded_pictures_are_seen_as_those_in_files(tmp_path: Path, views: list) -> None:
+    table = on_disk(in_memory(), tmp_path)
+    kept = preloaded(table)
+    assert kept.pixels is not None and len(kept.pixels) == len(table) and preloaded(kept) is kept
+    for ours, theirs in zip(load_batch(kept, [4, 7], views, seed=(3,)), load_batch(table, [4, 7], views, seed=(3,)), strict=True):
+        assert torch.equal(ours, theirs)
+    assert preloaded(table, most=kept.pixels.nbytes - 1) is table
+
+
+def test_pictures_of_several_sizes_stay_files(tmp_path: Path) -> None:
+    table = on_disk(in_memory(), tmp_path)
+    Image.new("RGB", (20, 40)).save(tmp_path / table.paths[-1])
+    assert preloaded(table) is table
