@@ -177,10 +177,24 @@ def test_two_archives_stand_side_by_side(tmp_path: Path) -> None:
     assert content(out) == {"a/x": b"1", "b/x": b"2"}
 
 
-def test_a_bomb(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "bomb.zip", {"zeros": bytes(3_000_000)}, compression=zipfile.ZIP_DEFLATED)
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz"])
+def test_a_bomb(tmp_path: Path, kind: str) -> None:
+    zeros = {"zeros": bytes(3_000_000)}
+    path = tmp_path / f"bomb.{kind}"
+    if kind == "zip":
+        zipped(path, zeros, compression=zipfile.ZIP_DEFLATED)
+    else:
+        tarred(path, zeros, f"w:{kind[4:]}")
     error = refused(tmp_path, path)
     assert "200 times" in error.rule
+
+
+def test_a_bomb_within_one_that_looks_small_stays_packed(tmp_path: Path) -> None:
+    """An archive in an archive is a file like any other: nothing is unpacked that was not asked for."""
+    zipped(tmp_path / "inner.zip", {"zeros": bytes(3_000_000)}, compression=zipfile.ZIP_DEFLATED)
+    inner = (tmp_path / "inner.zip").read_bytes()
+    out = extract([zipped(tmp_path / "outer.zip", GOOD | {"inner.zip": inner})], tmp_path / "out")
+    assert content(out) == GOOD | {"inner.zip": inner}
 
 
 @pytest.mark.parametrize(
