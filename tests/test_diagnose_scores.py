@@ -103,6 +103,97 @@ def test_partition_scores_equal_scikit_learn(seed: int, outliers: str) -> None:
         assert close(found.score(name, outliers=outliers), float(value)), name
 
 
+@pytest.mark.parametrize("outliers", ["dropped", "singletons"])
+@pytest.mark.parametrize("seed", range(3))
+def test_partition_scores_across_cameras_are_those_of_one_image_a_cluster_identity_and_camera(seed: int, outliers: str) -> None:
+    case = random_case(seed)
+    found = diagnose(case[0], case[2], identities=case[1])
+    once = sorted(set(zip(*(side.tolist() for side in convention(*case, outliers)))))
+    label, truth = np.array([k for k, _, _ in once]), np.array([y for _, y, _ in once])
+    oracle = {
+        "ami": metrics.adjusted_mutual_info_score(truth, label),
+        "nmi": metrics.normalized_mutual_info_score(truth, label),
+        "homogeneity": metrics.homogeneity_score(truth, label),
+        "completeness": metrics.completeness_score(truth, label),
+        "purity": sum(np.unique(truth[label == k], return_counts=True)[1].max() for k in set(label)) / len(label),
+        "inverse_purity": sum(np.unique(label[truth == y], return_counts=True)[1].max() for y in set(truth)) / len(label),
+    }
+    for name, value in oracle.items():
+        assert close(found.score(name, outliers=outliers, pairs="cross-camera"), float(value)), name
+
+
+@pytest.mark.parametrize("outliers", ["dropped", "singletons"])
+@pytest.mark.parametrize("seed", range(3))
+def test_partition_scores_within_cameras_are_means_over_cameras(seed: int, outliers: str) -> None:
+    """I, H and the expectation of I of each camera by scikit-learn, weighted by images; purity by a loop."""
+    from scipy.stats import entropy
+    from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
+
+    case = random_case(seed)
+    found = diagnose(case[0], case[2], identities=case[1])
+    label, truth, camera = convention(*case, outliers)
+    means, pure = np.zeros(4), 0
+    for c in set(camera):
+        k, y = label[camera == c], truth[camera == c]
+        table = contingency_matrix(y, k, sparse=True).astype(np.float64)
+        told = (
+            metrics.mutual_info_score(y, k),
+            entropy(np.bincount(k)),
+            entropy(np.bincount(y)),
+            expected_mutual_information(table, len(k)),
+        )
+        means += len(k) / len(label) * np.array(told)
+        pure += sum(np.unique(y[k == cluster], return_counts=True)[1].max() for cluster in set(k))
+    shared, of_cluster, of_truth, expected = means
+    oracle = {
+        "homogeneity": shared / of_truth,
+        "completeness": shared / of_cluster,
+        "v_measure": 2 * shared / (of_truth + of_cluster),
+        "nmi": 2 * shared / (of_truth + of_cluster),
+        "ami": (shared - expected) / ((of_truth + of_cluster) / 2 - expected),
+        "purity": pure / len(label),
+    }
+    for name, value in oracle.items():
+        assert close(found.score(name, outliers=outliers, pairs="same-camera"), float(value)), name
+
+
+def test_every_score_with_truth_comes_twice_and_for_each_kind_of_pairs() -> None:
+    label, truth, camera = random_case(3)
+    table = diagnose(label, camera, identities=truth).scores
+    table = table[table["outliers"] != ""]
+    assert set(table["score"]) == {
+        *("precision", "recall", "f1", "ari", "bcubed_precision", "bcubed_recall", "bcubed_f1", "purity", "inverse_purity"),
+        *("purity_f1", "homogeneity", "completeness", "v_measure", "nmi", "ami"),
+    }
+    ways = sorted(itertools.product(["dropped", "singletons"], ["all", "same-camera", "cross-camera"]))
+    for _, part in table.groupby("score"):
+        assert sorted(zip(part["outliers"], part["pairs"])) == ways
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bcubed_and_rand_index_of_each_two_cameras_equal_a_loop(seed: int) -> None:
+    case = random_case(seed)
+    table = diagnose(case[0], case[2], identities=case[1]).camera_pairs.set_index(["camera_a", "camera_b"])
+    label, truth, camera = convention(*case, "singletons")
+    for (a, b), row in table.iterrows():
+        shares: dict[str, list[float]] = {"bcubed_precision": [], "bcubed_recall": []}
+        for j in range(len(label)):
+            for here, there in {(a, b), (b, a)}:
+                if camera[j] != here:
+                    continue
+                others = np.flatnonzero(camera == there)
+                mates, kin = others[label[others] == label[j]], others[truth[others] == truth[j]]
+                shares["bcubed_precision"] += [float((truth[mates] == truth[j]).mean())] if len(mates) else []
+                shares["bcubed_recall"] += [float((label[kin] == label[j]).mean())] if len(kin) else []
+        for name, values in shares.items():
+            assert close(row[name], float(np.mean(values)) if values else float("nan")), (a, b, name)
+        ends = [(i, j) for i in np.flatnonzero(camera == a) for j in np.flatnonzero(camera == b) if a != b or i < j]
+        same = [[label[i] == label[j], truth[i] == truth[j]] for i, j in ends]
+        (tn, fp), (fn, tp) = metrics.confusion_matrix(*zip(*[(t, c) for c, t in same]), labels=[False, True]).tolist()
+        below = (tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)
+        assert close(row["ari"], 2 * (tp * tn - fn * fp) / below if below else 1.0), (a, b)
+
+
 @quick
 @given(LABELS, CAMERAS)
 def test_expected_and_adjusted_information_equal_scikit_learn(label: np.ndarray, camera: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Pictures, thumbnails, galleries and curves: what is drawn where, in words as well as in colours."""
 
 import base64
+import io
 import re
 import sys
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError, ImageError, ReidkitError
 from reidkit.records import Records, make_records
 from reidkit.show import Picture, RunHistory, camera_histogram, cluster_gallery, cmc_curve, contact_sheet, epoch_curves
+from reidkit.show.history_figure import history_curves
 from reidkit.show.palette import COLOURS, MARKS, style
 from reidkit.show.picture import DPI, new_figure
 from reidkit.show.thumbnails import MOST, sprite, thumbnails
@@ -136,6 +138,17 @@ def test_empty_galleries_are_drawn_and_say_so() -> None:
     assert nothing.alt.startswith("Pictures of 0 clusters") and nothing.png
 
 
+def test_a_figure_that_is_one_sheet_of_pixels_is_stored_as_it_would_be_drawn() -> None:
+    sheet = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
+    figure = new_figure(70 / DPI, 40 / DPI)
+    figure.figimage(sheet)
+    for words in ("", "words"):  # with words on it, it has to be drawn
+        figure.text(0.1, 0.5, words) if words else None
+        stored = np.asarray(Image.open(io.BytesIO(Picture(figure, "").png)).convert("RGB"))
+        np.testing.assert_array_equal(stored, pixels(Picture(figure, "")))
+        assert np.array_equal(stored, sheet) == (not words)
+
+
 def test_contact_sheet_says_what_it_shows() -> None:
     table = records()
     assert contact_sheet(table, [0, 1, 4]).alt == "Contact sheet of 3 pictures of 2 identities from 2 cameras of 'toy'."
@@ -160,7 +173,9 @@ def test_curves_name_their_values_axes_and_marks() -> None:
 def test_no_legend_covers_a_curve_and_none_is_cut(epochs: int) -> None:
     label, camera = np.random.default_rng(0).integers(-1, 4, (epochs, 24)), np.arange(24) % 3
     scores = pd.DataFrame({"epoch": [0], "mean_ap": [0.5]})
-    history = RunHistory(label, camera, np.arange(24) // 4, scores=scores).static().figure
+    view = RunHistory(label, camera, np.arange(24) // 4, scores=scores)
+    history = history_curves(view.epochs, view.epoch).figure
+    assert len(history.axes) == 4
     table = pd.DataFrame({"epoch": [0, 1], "a rather long name of a column": [0.1, 0.4]})
     for figure in (history, epoch_curves(table, list(table)[1:]).figure):
         figure.canvas.draw()

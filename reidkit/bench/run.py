@@ -12,7 +12,7 @@ from reidkit.bench.contest import Task
 from reidkit.bench.record import add_to_record, record_path, task_record
 from reidkit.errors import BenchError, nearest_name
 
-COMMANDS = ("labels", "ranking", "rerank", "kmeans", "extract", "maps", "diagnosis")
+COMMANDS = ("labels", "ranking", "rerank", "kmeans", "extract", "maps", "diagnosis", "explorer")
 
 
 def tasks_of(name: str, sizes: Sequence[int] = (), quick: bool = False) -> list[Task]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
+from scipy import sparse
 
-from reidkit.diagnose.counts import table
+from reidkit.diagnose.counts import as_singletons, cells, table
 from reidkit.diagnose.inputs import Names
+from reidkit.diagnose.pairwise import PairCounts
 
 COLUMNS = {
     "camera_a": "one camera, as given",
@@ -22,6 +24,10 @@ COLUMNS = {
     "recall": "correct_pairs / true_pairs (outliers as singletons), 0 to 1",
     "recall_kept": "correct_pairs / true_pairs_kept (outliers dropped), 0 to 1",
     "f1": "harmonic mean of precision and recall, 0 to 1",
+    "ari": "adjusted Rand index from the confusion of these pairs, outliers as singletons, -1 to 1",
+    "bcubed_precision": "mean over images of either camera: share of its cluster's images in the other that have its identity",
+    "bcubed_recall": "mean over images of either camera: share of its identity's images in the other that are in its cluster",
+    "bcubed_f1": "harmonic mean of the two, outliers as singletons, 0 to 1",
 }
 
 
@@ -65,4 +71,33 @@ def camera_pair_table(
     frame["recall"] = correct / frame["true_pairs"].replace(0, np.nan)
     frame["recall_kept"] = correct / frame["true_pairs_kept"].replace(0, np.nan)
     frame["f1"] = 2 * correct / (frame["judged_pairs"] + frame["true_pairs"]).replace(0, np.nan)
+    seen = np.bincount(camera[known], minlength=cameras)
+    total = np.where(first == second, seen[first] * (seen[first] - 1) // 2, seen[first] * seen[second])
+    four = zip(correct, frame["judged_pairs"], frame["true_pairs"], total)
+    frame["ari"] = [PairCounts(*map(int, counts)).ari for counts in four]
+    precision, recall = _bcubed(as_singletons(label)[known], identity[known], camera[known], cameras)
+    frame["bcubed_precision"], frame["bcubed_recall"] = precision[first, second], recall[first, second]
+    both_ways = (frame["bcubed_precision"] + frame["bcubed_recall"]).replace(0, 1)
+    frame["bcubed_f1"] = 2 * frame["bcubed_precision"] * frame["bcubed_recall"] / both_ways
     return frame
+
+
+def _bcubed(label: np.ndarray, identity: np.ndarray, camera: np.ndarray, cameras: int) -> tuple[np.ndarray, np.ndarray]:
+    """(C, C) BCubed precision and recall for each two cameras; NaN where no image has a share."""
+    (cluster, who), counts = cells(label, identity)
+    place = np.repeat(np.arange(len(cluster)), counts)
+    held = table(place, camera[np.lexsort((identity, label))], (len(cluster), cameras))
+    return tuple(  # type: ignore[return-value]
+        _mean_share(held, of, table(group, camera, (int(group.max(initial=-1)) + 1, cameras)))
+        for of, group in ((cluster, label), (who, identity))
+    )
+
+
+def _mean_share(held: sparse.csr_array, of: np.ndarray, whole: sparse.csr_array) -> np.ndarray:
+    """Mean over the images of cameras a and b of held[cell, the other camera] / whole[of[cell], the other camera]."""
+    part = sparse.coo_array(held)
+    cell, other = part.coords
+    share = sparse.csr_array((part.data / np.asarray(whole[of[cell], other]).ravel(), (cell, other)), shape=held.shape)
+    above = np.asarray((held.T @ share).todense(), np.float64)
+    there = np.asarray((whole.T @ (whole > 0).astype(np.int64)).todense(), np.float64)
+    return np.divide(above + above.T, there + there.T, out=np.full(above.shape, np.nan), where=there + there.T > 0)

@@ -46,8 +46,10 @@ MEANING: dict[str, Meaning] = {
     "bcubed_precision": Meaning("share", "higher", "mean share of an image's cluster that has its identity"),
     "bcubed_recall": Meaning("share", "higher", "mean share of an image's identity that is in its cluster"),
     "bcubed_f1": Meaning("share", "higher", "harmonic mean of the two"),
-    "purity": Meaning("share", "higher", "images of the main identity of their cluster (same-camera: of its part in a camera)"),
-    "inverse_purity": Meaning("share", "higher", "images in the main cluster of their identity (same-camera: likewise)"),
+    "purity": Meaning(
+        "share", "higher", "images of the main identity of their cluster (see `partition` for what kinds of pairs mean)"
+    ),
+    "inverse_purity": Meaning("share", "higher", "images in the main cluster of their identity"),
     "purity_f1": Meaning("share", "higher", "harmonic mean of the two"),
     "homogeneity": Meaning("share", "higher", "1 - H(identity | cluster) / H(identity)"),
     "completeness": Meaning("share", "higher", "1 - H(cluster | identity) / H(cluster)"),

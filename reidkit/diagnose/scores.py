@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import homogeneity_completeness_v_measure
 
-from reidkit.diagnose.bcubed import bcubed, harmonic, purity
+from reidkit.diagnose.bcubed import bcubed
 from reidkit.diagnose.chance import adjusted_information
 from reidkit.diagnose.counts import as_singletons, cells, renumbered
 from reidkit.diagnose.identities import status_counts
@@ -16,6 +15,7 @@ from reidkit.diagnose.information import Information, entropy, information
 from reidkit.diagnose.inputs import Labelling
 from reidkit.diagnose.meanings import MEANING, Meaning
 from reidkit.diagnose.pairwise import count_pairs
+from reidkit.diagnose.partition import partition_scores
 
 CONVENTIONS = ("dropped", "singletons")
 
@@ -97,23 +97,6 @@ def _compared(cluster: np.ndarray, identity: np.ndarray, camera: np.ndarray, con
     for kind, shares in bcubed(cluster, identity, camera).items():
         for name, value in zip(("bcubed_precision", "bcubed_recall", "bcubed_f1"), shares):
             yield name, convention, kind, value
-    for kind, apart in (("all", np.zeros_like(camera)), ("same-camera", camera)):
-        inside = _joint(cluster, apart), _joint(identity, apart)
-        pure, inverse = purity(inside[0], identity), purity(inside[1], cluster)
-        yield "purity", convention, kind, pure
-        yield "inverse_purity", convention, kind, inverse
-        yield "purity_f1", convention, kind, harmonic(pure, inverse)
-    for name, value in _by_information(cluster, identity).items():
-        yield name, convention, "all", value
-
-
-def _by_information(cluster: np.ndarray, identity: np.ndarray) -> dict[str, float]:
-    if not len(cluster):
-        return dict.fromkeys(("homogeneity", "completeness", "v_measure", "nmi", "ami"), float("nan"))
-    homogeneity, completeness, v = (float(x) for x in homogeneity_completeness_v_measure(identity, cluster))
-    found = {"homogeneity": homogeneity, "completeness": completeness, "v_measure": v, "nmi": v}
-    return found | {"ami": adjusted_information(cluster, identity)}
-
-
-def _joint(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return renumbered(a * (int(b.max(initial=0)) + 1) + b)
+    for kind, found in partition_scores(cluster, identity, camera).items():
+        for name, value in found.items():
+            yield name, convention, kind, value

@@ -18,7 +18,7 @@ BARS = {
     "camera_floor": ("truth", GREEN, ".."),
     "camera_entropy": ("ceiling H(camera)", GREY, "xx"),
 }
-MATRICES = ("f1", "recall", "precision", "shared_clusters", "clustered_pairs")
+MATRICES = ("f1", "recall", "precision", "bcubed_f1", "ari", "shared_clusters", "clustered_pairs")
 
 
 class CameraInformation(View):

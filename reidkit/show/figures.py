@@ -109,7 +109,8 @@ def plot_epochs(
         MaxNLocator("auto", integer=bool((np.nan_to_num(values) % 1 == 0).all()), steps=[1, 2, 2.5, 5, 10])
     )
     low = float(np.nanmin(values, initial=0.0))
-    axes.set_ylim(bottom=low if low < 0 else 0.0)
+    flat = float(np.nanmax(values, initial=0.0)) <= low  # nothing but zeros
+    axes.set_ylim(bottom=min(low, 0.0), top=1.0 if flat else None)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1.6, borderaxespad=0.3)
 

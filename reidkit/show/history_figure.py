@@ -34,7 +34,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Lost identities",
         "identities",
-        {"lost": "majority of no cluster", "unseen": "all images outliers", "lost_for_good": "lost from here to the end"},
+        {"lost": "majority of no cluster", "unseen": "all images outliers", "lost_for_good": "lost for good"},
     ),
 )
 CLUSTERS, ACROSS = 4, 14
@@ -51,11 +51,22 @@ def history_figure(
 ) -> Picture:
     """Curves of `epochs` (see `diagnose.history.COLUMNS`) with `epoch` marked; where the images of `labels` (E, N) go next;
     with `table` clusters, sorted by `fault`; with features a map."""
+    below, first = {}, min(epoch, len(labels) - 2)  # the last epoch is shown with what led to it
+    if first >= 0 and (labels[first] >= 0).any():
+        below["genealogy"] = genealogy_figure(restless_flows(labels, first), first)
+    if table is not None and len(diagnosis.clusters):
+        below[f"clusters of epoch {epoch}"] = cluster_gallery(diagnosis, table, fault=fault, rows=CLUSTERS, across=ACROSS)
+    if diagnosis.space.features is not None and len(diagnosis.labelling) > 2:
+        below[f"map of epoch {epoch}"] = EmbeddingMap(diagnosis).static()
+    curves = history_curves(epochs, epoch)
+    whole = stacked(curves.figure, *(picture.figure for picture in below.values())) if below else curves.figure
+    return Picture(whole, " ".join([curves.alt, *(f"Below, {name}: {picture.alt}" for name, picture in below.items())]))
+
+
+def history_curves(epochs: pd.DataFrame, epoch: int) -> Picture:
+    """The curves alone."""
     panels = [(title, unit, {c: n for c, n in columns.items() if c in epochs}) for title, unit, columns in PANELS]
     panels = [panel for panel in panels if panel[2]]
-    gallery = None
-    if table is not None and len(diagnosis.clusters):
-        gallery = cluster_gallery(diagnosis, table, fault=fault, rows=CLUSTERS, across=ACROSS)
     two_rows = len(panels) > 2
     figure = new_figure(10.0, 4.6 if two_rows else 2.4, margins=MARGINS if two_rows else MARGINS | {"top": 0.89, "bottom": 0.2})
     for axes, (title, unit, columns) in zip(figure.subplots(-(-len(panels) // 2), 2, squeeze=False).flat, panels):
@@ -63,14 +74,7 @@ def history_figure(
     for axes in figure.axes[len(panels) :]:
         axes.remove()
     words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
-    below, first = {}, min(epoch, len(labels) - 2)  # the last epoch is shown with what led to it
-    if first >= 0 and (labels[first] >= 0).any():
-        below["genealogy"] = genealogy_figure(restless_flows(labels, first), first)
-    below |= {} if gallery is None else {f"clusters of epoch {epoch}": gallery}
-    if diagnosis.space.features is not None and len(diagnosis.labelling) > 2:
-        below |= {f"map of epoch {epoch}": EmbeddingMap(diagnosis).static()}
-    whole = stacked(figure, *(picture.figure for picture in below.values())) if below else figure
-    return Picture(whole, " ".join([words, *(f"Below, {name}: {picture.alt}" for name, picture in below.items())]))
+    return Picture(figure, words)
 
 
 def history_sentence(epochs: pd.DataFrame, epoch: int, labels: np.ndarray) -> str:

@@ -11,8 +11,10 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from reidkit.diagnose.text import plain
 from reidkit.storage import write_atomically
@@ -37,8 +39,11 @@ class Picture:
     @cached_property
     def png(self) -> bytes:
         """The picture at 90 dots per inch, the same bytes for the same figure."""
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+        buffer, sheet = io.BytesIO(), _sheet_of(self.figure)
+        if sheet is not None:
+            Image.fromarray(sheet).save(buffer, "PNG")
+        else:
+            self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
         return buffer.getvalue()
 
     def html(self, *, caption: bool = True) -> str:
@@ -65,3 +70,12 @@ def new_figure(width: float, height: float, *, margins: Mapping[str, float] | No
         figure.subplots_adjust(**margins)
     FigureCanvasAgg(figure)
     return figure
+
+
+def _sheet_of(figure: Figure) -> np.ndarray | None:
+    """The pixels of a figure that is nothing but one image of its own size, which need not be drawn again; else None."""
+    if figure.axes or figure.artists or figure.lines or figure.texts or len(figure.images) != 1:
+        return None
+    sheet = np.asarray(figure.images[0].get_array())
+    width, height = (round(inches * DPI) for inches in figure.get_size_inches())
+    return sheet if sheet.shape == (height, width, 3) and sheet.dtype == np.uint8 else None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from reidkit.diagnose.text import plain
 from reidkit.show.palette import MARKS
@@ -63,6 +63,7 @@ def draw_tiles(
     figure, axes = _canvas(sheet)
     for number, title in enumerate(titles or []):
         axes.text(3, number * step + 1, plain(title), va="top", fontsize=7.5)
+    _borders(axes, places, height, width)
     for tile, top, left in places:
         _decorate(axes, tile, top, left, height, width)
     if marks:
@@ -83,10 +84,19 @@ def _canvas(sheet: np.ndarray) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _borders(axes: Axes, places: list[tuple[Tile, int, int]], height: int, width: int) -> None:
+    """All borders of a kind at once, which takes a fraction of the time."""
+    corners = np.array([(-1, -1), (width + 1, -1), (width + 1, height + 1), (-1, height + 1)])
+    for name in sorted({tile.mark for tile, _, _ in places}):
+        mark = MARKS[name]
+        boxes = [corners + np.array((left, top)) for tile, top, left in places if tile.mark == name]
+        if mark.colour != "none":
+            lines = PolyCollection(boxes, facecolors="none", edgecolors=mark.colour, linewidths=2.4, linestyles=mark.line)
+            axes.add_collection(lines, autolim=False)
+
+
 def _decorate(axes: Axes, tile: Tile, top: int, left: int, height: int, width: int) -> None:
     mark = MARKS[tile.mark]
-    if mark.colour != "none":
-        axes.add_patch(Rectangle((left - 1, top - 1), width + 2, height + 2, fill=False, ec=mark.colour, lw=2.4, ls=mark.line))
     if mark.sign:
         box = {"facecolor": mark.colour, "edgecolor": "none", "pad": 1.2}
         axes.text(left + 3, top + 3, mark.sign, color="white", va="top", fontsize=7.5, fontweight="bold", bbox=box)
