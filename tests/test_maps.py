@@ -1,13 +1,15 @@
 """Maps from known neighbours: the lists against brute force, the solvers, the measures against scikit-learn and a plain count."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from reidkit.diagnose import diagnose
+from reidkit.capsule import CapsuleWriter
+from reidkit.diagnose import diagnose, keep_maps, kept_maps
 from reidkit.diagnose.maps import neighbours_kept, sampled_trustworthiness, tsne_map, umap_map, wanted
 from reidkit.diagnose.near import Near
 from reidkit.diagnose.projection import project, project_by
@@ -120,3 +122,26 @@ def test_the_widget_starts_from_the_graph_that_was_clustered() -> None:
     expected = project_by("t-SNE", with_graph.diagnosis.space.features, graph=with_graph.diagnosis.space.graph)
     np.testing.assert_array_equal(with_graph.made().points, expected.points)
     assert "of the nearest images are nearest on the map" in with_graph.describe()
+
+
+def test_a_map_kept_in_a_capsule_opens_as_it_was_made_until_its_features_are_replaced(tmp_path, monkeypatch) -> None:
+    features = groups()
+    frame = pd.DataFrame({"path": [f"{i}.png" for i in range(120)], "camera": np.arange(120) % 3})
+    run = CapsuleWriter.create(tmp_path / "run", frame, {"method": "toy"})
+    for epoch in range(2):
+        run.add_labels(np.arange(120) % 6, {"eps": 0.5})
+        run.add_features(epoch, features + 0.1 * epoch)
+        run.add_graph(epoch, jaccard_graph(features, k1=6, k2=2).matrix)
+    assert kept_maps(run, 0) == {}
+    fresh = EmbeddingMap.from_capsule(run, 0).set(projection="t-SNE").made()
+    (path,) = keep_maps(run, 0, ["t-SNE"])
+    assert path.is_relative_to(run.folder / "maps") and kept_maps(run, 1) == {}
+    monkeypatch.setattr("reidkit.show.embedding_map.project_by", lambda *a, **b: pytest.fail("made again"))
+    view = EmbeddingMap.from_capsule(run, 0).set(projection="t-SNE")
+    np.testing.assert_array_equal(view.made().points, fresh.points)
+    assert (view.made().axes, view.made().note, view.made().rows.tolist()) == (fresh.axes, fresh.note, list(range(120)))
+    assert view.diagnosis.labelling.label.tolist() == run.labels[0].tolist() and "t-SNE of 120 images" in view.describe()
+    run.add_features(0, features[::-1])
+    assert kept_maps(run, 0) == {}
+    with pytest.raises(DiagnosisError, match="MDS"):
+        keep_maps(run, 0, ["MDS"])
