@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 
@@ -46,6 +48,19 @@ def test_every_part_opens_when_every_file_is_there(folder: Path, monkeypatch: py
     assert "1 cluster" in found.views["Clusters"].describe() and "of 1 cluster " in found.views["Map"].describe()
     assert "REIDKIT_PHOTOGRAPHS=1" in found.views["Clusters"].static().alt
     assert "48 images" in found.summary().value
+
+
+def test_make_starts_the_same_command_and_asks_for_a_table() -> None:
+    root = Path(__file__).parent.parent
+
+    def make(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", "analyst", *words], cwd=root, capture_output=True, text=True, check=False)
+
+    told = make("--dry-run", "FILE=my labels.csv", "ARGS=--features f.npy").stdout.splitlines()[-1]
+    assert shlex.split(told) == [".venv/bin/reidkit", "analyst", "my labels.csv", "--features", "f.npy"]
+    if (root / ".venv" / ".installed").exists():
+        refused = make("--assume-old=.venv/.installed")
+        assert refused.returncode == 2 and "make analyst FILE=labels.csv" in refused.stdout
 
 
 def test_a_bare_table_says_what_each_missing_part_needs(folder: Path) -> None:

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page
 
-from reidkit.show import EpsExplorer, RunHistory
+from reidkit.show import EmbeddingMap, EpsExplorer, RunHistory
 from tests.browser import scene
 from tests.browser.chromium import find_chromium, free_port, opened_browser, picture, served
 
@@ -146,6 +146,38 @@ def test_a_lasso_in_the_map_reaches_gallery_and_table(lab: Lab, run: Callable[..
     panel.locator(".widget-dropdown select").nth(3).select_option(index=1)  # the gallery's: back to the map
     assert until(lab.page, panel, r"Selected: \d+ images? of 1 cluster ")
     assert until(lab.page, panel, r"^1 row of clusters", 2) and lab.faults() == []
+
+
+ALIKE = """(canvas, colour) => {
+  const { width, height } = canvas, bytes = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  let found = 0;
+  for (let i = 0; i < bytes.length; i += 4) found += [0, 1, 2].every((k) => Math.abs(bytes[i + k] - colour[k]) < 25) ? 1 : 0;
+  return found;
+}"""
+
+
+def test_pointing_at_the_map_shows_the_picture_without_the_kernel(lab: Lab, run: Callable[..., Locator]) -> None:
+    table, points = scene.images(), EmbeddingMap(scene.diagnosis()).data()[["x", "y"]].to_numpy()
+    panel = run("hover", SCENE, "EmbeddingMap(found, table).show()")
+    lab.page.evaluate("() => window.panel.sessionContext.session.kernel.requestExecute({ code: 'import time; time.sleep(30)' })")
+    over = panel.locator(".reidkit-map-frame canvas").nth(1)
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    low, high = points.min(axis=0), points.max(axis=0)
+    for row in (0, 20, 41):
+        height, width = table.pixels[row].shape[:2]
+        shirt = table.pixels[row][height // 4 : height // 3, width // 2 - 2 : width // 2 + 2].reshape(-1, 3).mean(axis=0).tolist()
+        lab.page.mouse.move(box["x"] + 5, box["y"] + 5)
+        before = over.evaluate(ALIKE, shirt)
+        x, y = (((points[row] - low) / (high - low) * 2 - 1) * 0.95).tolist()
+        lab.page.mouse.move(box["x"] + 52 + (x + 1) / 2 * (box["width"] - 62), box["y"] + 10 + (1 - y) / 2 * (box["height"] - 44))
+        lab.page.wait_for_timeout(500)
+        after = over.evaluate(ALIKE, shirt)
+        assert before < 50 and after > 300, (row, before, after)
+    picture(lab.page, "hover")
+    lab.page.evaluate("async () => { await window.panel.sessionContext.session.kernel.interrupt(); }")
+    assert lab.faults()[1:] == [] and lab.faults()[0].startswith("KeyboardInterrupt")  # the kernel slept all the while
 
 
 def test_the_slider_moves_the_labels(lab: Lab, run: Callable[..., Locator]) -> None:
