@@ -9,6 +9,7 @@ losses.parquet       one row a step and term: epoch, step, player, term, weight,
 scores.json          every judged epoch, the last one, and the best one as *oracle*
 features/epoch_*.npz PCA-64 in float16
 graph/epoch_*.npz    the sparse Jaccard graph
+maps/epoch_*.npz     maps that somebody kept (`reidkit.diagnose.keep_maps`)
 ```
 
 Everything that a widget shows can be replayed from here, without torch and without a GPU.
@@ -206,3 +207,25 @@ class CapsuleWriter(Capsule):
             best = max(rows, key=lambda row: row["mean_ap"])
             content |= {"last": rows[-1], "oracle": best | {"note": "chosen by the test labels: not a result, an upper bound"}}
         write_json(self.folder / "scores.json", content)
+
+
+class Unwritten(CapsuleWriter):
+    """The capsule of a process that is not the first of several: the first one writes it, and this one writes nothing."""
+
+    @classmethod
+    def create(cls, folder: str | Path, frame: pd.DataFrame, meta: dict[str, Any]) -> Unwritten:
+        return cls(folder)
+
+    def note(self, **facts: Any) -> None: ...
+
+    def forget_after(self, epochs: int) -> None: ...
+
+    def add_labels(self, labels: np.ndarray, history: dict[str, Any]) -> None: ...
+
+    def add_features(self, epoch: int, matrix: np.ndarray) -> None: ...
+
+    def add_graph(self, epoch: int, matrix: sparse.csr_array) -> None: ...
+
+    def add_losses(self, rows: list[tuple[int, int, str, str, float, float]]) -> None: ...
+
+    def add_scores(self, epoch: int, scores: dict[str, float]) -> None: ...

@@ -1,21 +1,27 @@
-"""The only file that knows devices, precision, threads and seeds."""
+"""The only file that knows devices, precision, threads, processes and seeds."""
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from reidkit.errors import ReidkitError
+from reidkit.processes import Processes as Processes
 from reidkit.threads import threads as threads
 
 PRECISIONS = ("float32", "bf16")
+PATIENCE = timedelta(hours=6)  # the others wait while the first process evaluates
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Compute:
     """Where and how a network runs.
 
     Args:
-        device: ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        device: ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. Under torchrun the first two names
+            of a GPU give each process its own.
         precision: ``"float32"`` or ``"bf16"`` (autocast; parameters, losses and optimiser stay float32).
     """
 
@@ -39,8 +46,15 @@ class Compute:
     @property
     def torch_device(self) -> torch.device:
         """The device that ``device`` stands for on this machine."""
+        if self.device in ("auto", "cuda") and torch.cuda.is_available():
+            started = dist.is_available() and dist.is_torchelastic_launched()
+            return (
+                torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+                if started
+                else torch.device("cuda")
+            )
         if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            return torch.device("cpu")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ReidkitError(
                 f"Device {self.device!r} was asked for, but torch sees no GPU here.",
@@ -58,6 +72,18 @@ class Compute:
     def place(self, module: nn.Module) -> nn.Module:
         """`module` on the device."""
         return module.to(self.torch_device)
+
+    def join(self) -> Processes:
+        """The processes that torchrun started, as one group; this process alone when it was started by hand.
+
+        They speak through NCCL where each has a GPU of its own, else through gloo.
+        """
+        if dist.is_available() and dist.is_torchelastic_launched() and not dist.is_initialized():
+            here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+            own = self.torch_device.type == "cuda" and here <= gpus
+            dist.init_process_group("cpu:gloo,cuda:nccl" if own else "gloo", timeout=PATIENCE)
+            atexit.register(dist.destroy_process_group)
+        return Processes.current()
 
 
 def device_of(module: nn.Module) -> torch.device:

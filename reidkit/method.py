@@ -59,7 +59,7 @@ class Loss:
     Attributes:
         total: scalar with gradient.
         terms: name -> (weight, value); total is the sum of weight times value.
-        keep: detached tensors made on the way, so that `after_step` need not run the network again.
+        keep: detached tensors made on the way, one row an image, so that `after_step` need not run the network again.
         taps: features with gradient, by name, so that a method that wraps this one can add a loss on them.
     """
 
@@ -152,7 +152,10 @@ class Method(nn.Module, ABC):
         return ""
 
     def after_step(self, batch: Batch, loss: Loss) -> None:
-        """What follows the optimiser: teachers and memories move here, and only here."""
+        """What follows the optimiser: teachers and memories move here, and only here.
+
+        Where several processes train together, `batch` and ``loss.keep`` are those of all of them, and have no images.
+        """
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Loss]]:
         """(player, loss) pairs, each followed by that player's optimiser; adversaries yield several.

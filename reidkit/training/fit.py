@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,6 +13,7 @@ from reidkit.errors import TrainingError
 from reidkit.method import Method
 from reidkit.records import ImageTable
 from reidkit.training.draw import Companion
+from reidkit.training.guards import check_shares
 from reidkit.training.judge import Judge
 from reidkit.training.loop import Loop
 from reidkit.training.schedule import Schedule
@@ -32,6 +34,11 @@ def fit(
 ) -> Capsule:
     """Train `method` in place on `table` and store the run in `out`; a folder that holds a begun run is gone on with.
 
+    Processes that torchrun started train together: every one makes this call. Each batch is cut into as many parts of
+    P / n identities; a step follows the mean of the parts' gradients, so a loss compares images within a part only, and
+    batch norm sees one part at a time. Its running statistics are those of the first process, which alone judges and
+    writes. `out` must be a folder that all of them see.
+
     Args:
         method: any `Method`.
         table: the training images. Identities, when there are any, go to the capsule for diagnosis and nowhere else.
@@ -41,13 +48,18 @@ def fit(
         allow: names of settings that may differ from those the begun run was started with.
 
     Raises:
-        TrainingError: another process trains in `out`; the begun run had other settings; a loss is not finite.
+        TrainingError: another run trains in `out`; the begun run had other settings; a loss is not finite; a batch has
+            fewer than two identities for each process.
     """
-    folder = Path(out)
+    folder, compute = Path(out), compute or Compute()
+    processes = compute.join()
+    check_shares(schedule.identities, processes.count)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            return Loop(method, table, schedule, folder, seed, judge, companion, compute or Compute(), progress).go(allow)
+        with FileLock(folder / ".lock", timeout=0) if processes.first else nullcontext():
+            processes.wait()
+            shown = progress and processes.first
+            return Loop(method, table, schedule, folder, seed, judge, companion, compute, shown, processes).go(allow)
     except Timeout as error:
-        what, rule = f"{folder} is in use by another run.", "One process trains in a folder at a time."
+        what, rule = f"{folder} is in use by another run.", "One run trains in a folder at a time."
         raise TrainingError(what, rule=rule, action="Wait for it, or use another folder.") from error

@@ -33,7 +33,21 @@ def check_loss(loss: Loss, batch: Batch, table: ImageTable, *, epoch: int, step:
     )
 
 
-def collapse(labels: PseudoLabels) -> str:
+def check_shares(identities: int, processes: int) -> None:
+    """Stop before a run whose batches cannot be shared: a loss compares identities, so each process needs two.
+
+    Raises:
+        TrainingError: P identities a batch are fewer than two a process.
+    """
+    if processes > 1 and identities < 2 * processes:
+        raise TrainingError(
+            f"{identities} identities a batch for {processes} processes.",
+            rule="Each process compares at least two identities.",
+            action=f"Start at most {max(1, identities // 2)} of them, or raise Schedule.identities.",
+        )
+
+
+def collapse(labels: PseudoLabels, processes: int = 1) -> str:
     """One sentence when there is nothing to learn from these labels, else an empty string."""
     kept = labels.kept
     clusters = min(len(np.unique(view[kept])) for view in labels.labels.reshape(len(labels), -1).T)
@@ -42,4 +56,6 @@ def collapse(labels: PseudoLabels) -> str:
         return f"no cluster: all {len(kept)} images are outliers ({hint}, see the distances to the 4th neighbour)"
     if clusters == 1:
         return f"one cluster holds all {int(kept.sum())} images that were kept (lower eps)"
+    if processes > 1 and clusters < 2 * processes:
+        return f"{clusters} clusters for {processes} processes, of which each needs two (train in fewer processes)"
     return ""

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from reidkit.capsule import Capsule, CapsuleWriter
-from reidkit.compute import Compute, seed_everything
-from reidkit.method import Batch, Loss, Method
+from reidkit.capsule import Capsule, CapsuleWriter, Unwritten
+from reidkit.compute import Compute, Processes, seed_everything
+from reidkit.method import Batch, Method
 from reidkit.records import ImageTable, Records
 from reidkit.training.checkpoint import CHECKPOINTS, load_checkpoint, save_checkpoint
 from reidkit.training.draw import Companion, draw_batches
 from reidkit.training.guards import check_loss, collapse
 from reidkit.training.judge import Judge
 from reidkit.training.labelling import Labeller
-from reidkit.training.optimisers import Optimisers, ready_optimisers, restore_optimisers, take_step
+from reidkit.training.optimisers import Optimisers, players_of, ready_optimisers, restore_optimisers, take_step
 from reidkit.training.provenance import describe_run
 from reidkit.training.schedule import Schedule
+from reidkit.training.together import LossRow, mean_values, whole
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +39,21 @@ class Loop:
     companion: Companion | None = None
     compute: Compute = field(default_factory=Compute)
     progress: bool = True
+    processes: Processes = field(default_factory=Processes)
     idle: int = 0
     optimisers: Optimisers = field(default_factory=dict)
 
     def go(self, allow: tuple[str, ...] = ()) -> Capsule:
         """Resume where a begun run stopped, then every epoch that is left."""
-        settings = describe_run(self.method, self.table, self.schedule, self.seed, self.companion)
+        settings = describe_run(self.method, self.table, self.schedule, self.seed, self.companion, self.processes)
         self.seen = self.table.blind() if isinstance(self.table, Records) else self.table
         self.compute.place(self.method)
         first = self.resume(settings, allow)
-        self.capsule = CapsuleWriter.create(self.folder, self.table.frame, {**settings, "stopped": ""})
+        self.processes.align(self.method)
+        writer = CapsuleWriter if self.processes.first else Unwritten
+        self.capsule = writer.create(self.folder, self.table.frame, {**settings, "stopped": ""})
         self.capsule.forget_after(first)
-        self.labeller = Labeller(self.schedule, self.compute, self.capsule, self.progress)
+        self.labeller = Labeller(self.schedule, self.compute, self.capsule, self.progress, self.processes)
         for epoch in tqdm(range(first, self.schedule.epochs), "epochs", disable=not self.progress, leave=False):
             if reason := self.reason_to_stop(epoch):
                 self.capsule.note(stopped=reason)
@@ -57,8 +61,10 @@ class Loop:
                 break
             seed_everything(self.seed, "epoch", epoch)
             self.epoch(epoch)
-            checkpoints = self.folder / CHECKPOINTS
-            save_checkpoint(checkpoints, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=settings)
+            if self.processes.first:
+                checkpoints = self.folder / CHECKPOINTS
+                save_checkpoint(checkpoints, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=settings)
+        self.processes.wait()
         return Capsule.open(self.folder)
 
     def reason_to_stop(self, epoch: int) -> str:
@@ -82,37 +88,29 @@ class Loop:
         last = epoch == self.schedule.epochs - 1
         keep = last or epoch % self.schedule.keep_every == 0
         labels = self.labeller.label(self.method, self.seen, self.companion, epoch, keep=keep)
-        trouble = collapse(labels)
+        trouble = collapse(labels, self.processes.count)
         self.capsule.add_labels(labels.labels, {"epoch": epoch, **labels.history, "note": trouble})
         self.idle = self.idle + 1 if trouble else 0
         if trouble:
             log.warning("Epoch %d trains nothing: %s.", epoch, trouble)
         else:
             self.optimisers = ready_optimisers(self.method, self.schedule, epoch, self.optimisers)
-            self.train(epoch, draw_batches(self.method, self.seen, labels, self.schedule, self.seed, epoch, self.companion))
-        if self.judge and (last or epoch % self.schedule.judge_every == 0):
+            drawn = self.method, self.seen, labels, self.schedule, self.seed, epoch, self.companion, self.processes
+            self.train(epoch, draw_batches(*drawn))
+        if self.judge and self.processes.first and (last or epoch % self.schedule.judge_every == 0):
             self.capsule.add_scores(epoch, self.judge(self.method))
 
     def train(self, epoch: int, batches: Iterable[Batch]) -> None:
         """One pass over the batches of an epoch."""
         self.method.train()
-        rows: list[tuple[int, int, str, str, float, float]] = []
+        rows: list[LossRow] = []
         bar = tqdm(batches, f"epoch {epoch}", self.schedule.steps, disable=not self.progress, leave=False)
         for step, batch in enumerate(bar):
             batch = batch.to(self.compute.torch_device)
-            for player, loss in self.players(batch):
+            for player, loss in players_of(self.method, batch, self.compute):
                 check_loss(loss, batch, self.seen, epoch=epoch, step=step, folder=self.folder)
-                take_step([self.optimisers[name] for name in player.split("+")], loss)
+                take_step([self.optimisers[name] for name in player.split("+")], loss, self.processes)
                 rows += [(epoch, step, player, name, weight, float(value)) for name, (weight, value) in loss.terms.items()]
-            self.method.after_step(batch, loss)
-        self.capsule.add_losses(rows)
-
-    def players(self, batch: Batch) -> Iterator[tuple[str, Loss]]:
-        """The method's steps, each forward pass in the precision that was asked for."""
-        steps = self.method.steps(batch)
-        while True:
-            with self.compute.autocast():
-                pair = next(steps, None)
-            if pair is None:
-                return
-            yield pair
+            self.method.after_step(*whole(batch, loss, self.processes))
+        self.processes.align(self.method)
+        self.capsule.add_losses(mean_values(rows, self.processes))

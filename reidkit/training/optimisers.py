@@ -1,15 +1,18 @@
-"""One optimiser a player, over today's parameters."""
+"""The players of a method and their steps: one optimiser a player, over today's parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from reidkit.method import Loss, Method
+from reidkit.compute import Compute, Processes
+from reidkit.method import Batch, Loss, Method
 from reidkit.training.schedule import Schedule
 
 Optimisers = dict[str, torch.optim.Optimizer]
+ALONE = Processes()
 
 
 def ready_optimisers(method: Method, schedule: Schedule, epoch: int, before: Optimisers) -> Optimisers:
@@ -37,10 +40,22 @@ def restore_optimisers(method: Method, schedule: Schedule, states: dict[str, Any
     return ready
 
 
-def take_step(optimisers: list[torch.optim.Optimizer], loss: Loss) -> None:
-    """One gradient step of each of the optimisers on the same loss."""
+def players_of(method: Method, batch: Batch, compute: Compute) -> Iterator[tuple[str, Loss]]:
+    """The method's steps on a batch, each forward pass in the precision that was asked for."""
+    steps = method.steps(batch)
+    while True:
+        with compute.autocast():
+            pair = next(steps, None)
+        if pair is None:
+            return
+        yield pair
+
+
+def take_step(optimisers: list[torch.optim.Optimizer], loss: Loss, processes: Processes = ALONE) -> None:
+    """One gradient step of each of the optimisers on the same loss: the mean of the losses of all processes."""
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     loss.total.backward()
+    processes.average_gradients([p for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]])
     for optimiser in optimisers:
         optimiser.step()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from reidkit import __version__
+from reidkit.compute import Processes
 from reidkit.method import Method
 from reidkit.records import ImageTable
 from reidkit.storage import fingerprint
@@ -17,8 +18,13 @@ from reidkit.training.draw import Companion
 from reidkit.training.schedule import Schedule
 
 
-def describe_run(method: Method, table: ImageTable, schedule: Schedule, seed: int, companion: Companion | None) -> dict[str, Any]:
-    """Everything that two runs must share for one to go on where the other stopped."""
+def describe_run(
+    method: Method, table: ImageTable, schedule: Schedule, seed: int, companion: Companion | None, processes: Processes
+) -> dict[str, Any]:
+    """Everything that two runs must share for one to go on where the other stopped.
+
+    The number of processes is among it when there are several: it says how a batch was cut.
+    """
     run = {
         "method": type(method).__name__,
         "paper": method.paper,
@@ -30,6 +36,8 @@ def describe_run(method: Method, table: ImageTable, schedule: Schedule, seed: in
         "parameters": sum(p.numel() for name, p in method.named_parameters() if "classifier" not in name),
         "versions": {"reidkit": __version__, "torch": torch.__version__.split("+")[0], "numpy": np.__version__},
     }
+    if processes.count > 1:
+        run["processes"] = processes.count
     plain: dict[str, Any] = json.loads(json.dumps(run))
     return plain
 
