@@ -246,7 +246,7 @@ def test_goals_of_the_full_sizes_name_their_contestants():
     (million,) = tasks_of("labels", [1_400_000])
     assert {goal.text for goal in million.goals} >= {"within an hour", "at most 12 GB"}
     assert [one.name for one in million.contestants if one.device == "cpu"] == ["reidkit"]
-    for name in ("labels", "ranking", "rerank", "kmeans", "diagnosis"):
+    for name in ("labels", "ranking", "rerank", "kmeans", "diagnosis", "explorer"):
         for one in tasks_of(name, [32_621])[0].contestants:
             for function in (one.run, one.prepare, one.finish):
                 assert getattr(importlib.import_module(function.__module__), function.__qualname__) is function
@@ -274,6 +274,18 @@ def test_a_record_keeps_other_tasks_and_replaces_its_own(tmp_path):
     recorded(tmp_path, "labels of 32,621 x 2048", [goal | {"met": False, "medians": [2.0], "value": 2.0}])
     rows = performance_table(tmp_path).splitlines()
     assert rows[-2:] == ["| labels of 3,000 x 2048 | fast | 1 s | yes |", "| labels of 32,621 x 2048 | fast | 2 s | **no** |"]
+
+
+def test_frames_of_the_map_stand_in_the_table(tmp_path):
+    goals = [{"points": 33_000, "goal": 30.0, "slowest": 41.5, "reached": True}]
+    goals += [{"points": 100_000, "goal": 10.0, "slowest": 4.0, "not_judged": "the machine was busy"}]
+    assert performance_table(tmp_path).startswith("No measurement")
+    (tmp_path / "map_fps.json").write_text(json.dumps({"software_rendering": True, "renderer": "x", "goals": goals}))
+    rows = performance_table(tmp_path).splitlines()
+    assert rows[-2].startswith("| embedding map of 33,000 images | at least 30 frames a second") and rows[-2].endswith(
+        "| 41.5 | yes |"
+    )
+    assert rows[-1].endswith("| 4 | the machine was busy |")
 
 
 def test_figures_have_the_unit_of_their_goal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from reidkit.errors import BenchError
 from reidkit.storage import write_atomically
 
 BEGIN, END = "<!-- performance: begin -->", "<!-- performance: end -->"
+MAP = "map_fps.json"
 HEADER = "| work | goal | measured | met |\n|---|---|---|---|"
 VERDICTS = {True: "yes", False: "**no**", None: "not measured"}
 
@@ -22,11 +24,26 @@ def performance_table(records: Path) -> str:
     for task, entry in _tasks(records):
         rows += [_row(task, goal) for goal in entry["goals"]]
         machines.append(_machine(entry["machine"]))
+    rows += map_rows(records)
     if not rows:
         return "No measurement is recorded yet: `reidkit bench labels --out docs/records` makes the first."
     seen = "; ".join(dict.fromkeys(machines))
     about = f"Medians of runs that took turns ({seen}). Every run and what peers took: `docs/records/bench_*.json`."
     return "\n".join([about, "", HEADER, *rows])
+
+
+def map_rows(records: Path) -> list[str]:
+    """Frames a second of the embedding map, from what `data_scripts/bench_map.py` wrote; nothing where it wrote nothing."""
+    path = records / MAP
+    if not path.is_file():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    drawn = "WebGL without a graphics card" if record["software_rendering"] else record["renderer"]
+    return [
+        f"| embedding map of {goal['points']:,} images | at least {goal['goal']:g} frames a second ({drawn}) "
+        f"| {goal['slowest']:g} | {VERDICTS[goal['reached']] if 'reached' in goal else goal['not_judged']} |"
+        for goal in record["goals"]
+    ]
 
 
 def in_readme(text: str, table: str) -> str:

@@ -16,6 +16,12 @@ def plain(value: object) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else _escape(c) for c in str(value))
 
 
+def pictured(value: object, most: int = 60) -> str:
+    """`value` as matplotlib draws it letter by letter: a dollar sign begins no formula there; cut after `most` letters."""
+    text = plain(value)
+    return (text if len(text) <= most else text[: most - 1] + "…").replace("$", r"\$")
+
+
 def counted(count: SupportsInt, noun: str) -> str:
     """``"1 identity"``, ``"3 identities"``: a whole number with its noun, which is given in the singular."""
     number = int(count)

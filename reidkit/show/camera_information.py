@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reidkit.diagnose import Diagnosis
+from reidkit.diagnose.text import pictured
 from reidkit.show.controls import choice
 from reidkit.show.palette import BLUE, GREEN, GREY, ORANGE
 from reidkit.show.picture import Picture, new_figure
@@ -47,7 +48,7 @@ class CameraInformation(View):
         return square
 
     def static(self) -> Picture:
-        values, names = self.data().set_index("score")["value"], [str(n) for n in self.diagnosis.labelling.camera_names]
+        values, names = self.data().set_index("score")["value"], [pictured(n, 16) for n in self.diagnosis.labelling.camera_names]
         shown = {name: bar for name, bar in BARS.items() if name in values}
         figure = new_figure(9.0, 3.4)
         left, right = figure.subplots(1, 2)

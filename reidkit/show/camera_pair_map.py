@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from reidkit.diagnose.camera_map import camera_pair_map
+from reidkit.diagnose.text import pictured
 from reidkit.show.controls import choice
 from reidkit.show.palette import style
 from reidkit.show.picture import Picture, new_figure
@@ -53,7 +54,7 @@ class CameraPairMap(View):
         axes = figure.subplots()
         for place, camera in enumerate(self.pairs[self.pair]):
             part, (colour, marker, _) = table[table["camera"] == camera], style(place)
-            label = f"camera {self.names[camera]}"
+            label = f"camera {pictured(self.names[camera])}"
             axes.scatter(part["x"], part["y"], s=12, c=colour, marker=marker, alpha=0.6, label=label, lw=0)
         axes.set(xlabel="first principal component", ylabel="second principal component")
         axes.set_title(f"{numbers['variance']:.0%} of the variance of these {len(table)} images", fontsize=9)

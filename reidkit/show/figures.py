@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from reidkit.diagnose.text import counted
+from reidkit.diagnose.text import counted, pictured
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.records import ImageTable, Records
 from reidkit.show.palette import BLUE, ORANGE, style
@@ -58,7 +58,7 @@ def cmc_curve(curves: Mapping[str, object], *, max_rank: int = 20) -> Picture:
         mean_ap = getattr(scores, "mean_ap", None)
         label = name if mean_ap is None else f"{name} (mAP {float(mean_ap):.1%})"
         colour, marker, line = style(place)
-        axes.plot(np.arange(1, len(cmc) + 1), cmc, color=colour, marker=marker, ls=line, ms=4, label=label)
+        axes.plot(np.arange(1, len(cmc) + 1), cmc, color=colour, marker=marker, ls=line, ms=4, label=pictured(label))
         words.append(f"{label}: rank-1 {cmc[0]:.1%}, rank-{len(cmc)} {cmc[-1]:.1%}")
     axes.set(xlabel="rank k", ylabel="share of queries matched by rank k", ylim=(0, 1.02), title="CMC curve")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -134,7 +134,7 @@ def _bars(axes: Axes, names: list[str], counts: np.ndarray, colour: str, x: str,
     bars = axes.bar(range(len(names)), counts, color=colour)
     axes.bar_label(bars, fontsize=7)
     axes.set(xlabel=x, ylabel=y)
-    axes.set_xticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(names)), [pictured(name, 16) for name in names], fontsize=8)
 
 
 def _caption(table: ImageTable, row: int) -> str:

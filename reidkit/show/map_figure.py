@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from reidkit.diagnose.inputs import OUTLIER
 from reidkit.diagnose.projection import Projection
-from reidkit.diagnose.text import counted
+from reidkit.diagnose.text import counted, pictured
 from reidkit.show.palette import COLOURS, GREY, style
 from reidkit.show.picture import Picture, new_figure
 
@@ -26,7 +26,7 @@ def map_figure(table: pd.DataFrame, codes: Int[np.ndarray, " n"], made: Projecti
     for group in groups if few else range(len(COLOURS)):  # many groups that look alike are drawn at once
         part = codes == group if few else (codes >= 0) & (codes % len(COLOURS) == group)
         hue, marker, _ = style(int(group))
-        name = f"{colour} {table[column][np.flatnonzero(part)[0]]}" if few else None
+        name = f"{colour} {pictured(table[column][np.flatnonzero(part)[0]], 30)}" if few else None
         axes.scatter(table["x"][part], table["y"][part], s=10, c=hue, marker=marker, lw=0, alpha=0.8, label=name)
     ringed = table[table["selected"]]
     axes.scatter(ringed["x"], ringed["y"], s=50, facecolors="none", edgecolors="black", lw=1)

@@ -12,7 +12,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reidkit.diagnose.text import plain
+from reidkit.diagnose.text import pictured
 from reidkit.show.palette import MARKS
 from reidkit.show.picture import DPI
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GAP, LINE, LEGEND = 8, 12, 26  # pixels between pictures, for a line of text, for the legend
 LETTER, ENTRY = 5.2, 190  # pixels a letter of a title, and an entry of the legend, at most take
+WORDS = 160  # letters of a title
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def draw_tiles(
     head = LINE if titles else 0
     step = head + height + GAP + lines * LINE
     widths = [max((len(row) for row in rows), default=1) * (width + GAP), least_width, len(marks) * ENTRY]
-    across = int(max([*widths, *(len(title) * LETTER for title in titles or [])]))
+    across = int(max([*widths, *(min(len(title), WORDS) * LETTER for title in titles or [])]))
     down = max(len(rows), 1) * step + LEGEND * bool(marks)
     sheet = np.full((down, across, 3), 255, np.uint8)
     places = [
@@ -62,7 +63,7 @@ def draw_tiles(
         sheet[top : top + height, left : left + width] = pictures[tile.picture]
     figure, axes = _canvas(sheet)
     for number, title in enumerate(titles or []):
-        axes.text(3, number * step + 1, plain(title), va="top", fontsize=7.5)
+        axes.text(3, number * step + 1, pictured(title, WORDS), va="top", fontsize=7.5)
     _borders(axes, places, height, width)
     for tile, top, left in places:
         _decorate(axes, tile, top, left, height, width)
@@ -101,7 +102,7 @@ def _decorate(axes: Axes, tile: Tile, top: int, left: int, height: int, width: i
         box = {"facecolor": mark.colour, "edgecolor": "none", "pad": 1.2}
         axes.text(left + 3, top + 3, mark.sign, color="white", va="top", fontsize=7.5, fontweight="bold", bbox=box)
     if tile.caption:
-        words = "\n".join(plain(line) for line in tile.caption.split("\n"))
+        words = "\n".join(pictured(line) for line in tile.caption.split("\n"))
         axes.text(left + width / 2, top + height + 3, words, ha="center", va="top", fontsize=6.5, linespacing=1.05)
 
 
