@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 SOURCE = "summer"  # what the networks of the lessons were trained on
-BENCHES = "labels, ranking, rerank, kmeans, extract, maps, diagnosis or claims; table writes README's."
+BENCHES = "labels, ranking, rerank, kmeans, extract, maps, diagnosis, explorer or claims; table writes README's."
 LESSON_WORLDS = (SOURCE, "winter", "hard-winter")
 PLAIN = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 app = typer.Typer(help="Learn unsupervised person re-identification, and diagnose its pseudo-labels.", **PLAIN)  # type: ignore[arg-type]
