@@ -433,7 +433,8 @@ for name, value in costs.items():
 ladder.round(3)
 
 # %% [markdown]
-# Labels have ancestors. Which cluster fed which, and who was lost in which epoch *for good*?
+# Labels have ancestors. Which cluster fed which, and who was lost in which epoch *for good*? The bands under the curves are
+# the images of the clusters that change most between two epochs.
 
 # %%
 gone = {}

@@ -445,5 +445,8 @@ lesson.record("clumps_in_noise", last["in truth"].iloc[0], "silhouette")
 # Other seeds and knobs: is it there again? Then look at the images (lasso), their camera, and their neighbours in the features.</details>
 
 # %% [markdown]
+# A curved map of many images takes its time. `reidkit.diagnose.keep_maps(capsule, epoch)` makes the maps of a run once and
+# keeps them in its capsule; `EmbeddingMap.from_capsule(capsule, epoch)` then opens them at once, the same for everybody.
+#
 # Back: [07 · Diagnosing pseudo-labels](07_diagnosing_pseudo_labels.ipynb). Maps of your own features:
 # [21 · Bring your own data](21_bring_your_own_data.ipynb).
