@@ -77,7 +77,8 @@ def test_rows_change_what_they_say_and_differ_from_each_other(bench: Bench) -> N
             told = (type(method).__name__, str(recipe), row.backbone, row.rounds, row.distance, row.options.get("networks"))
             assert told not in seen or {name, seen[told]} in (
                 {"+ camera normalisation", "DBSCAN"},
-                {"LF2, M = 700", "LF2"},
+                {"CANU-SSG", "mu = 0.05"},
+                {"CANU-MMT", "mu = 0.1"},
             ), f"{paper}: {name} is {seen[told]}"
             seen[told] = name
         assert all(row.source for row in rows.values())

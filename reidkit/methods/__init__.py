@@ -42,9 +42,9 @@ def recipe(method: str, **options: Any) -> Any:
 
 
 def list_methods() -> pd.DataFrame:
-    """One row a method: paper, lesson, file."""
+    """One row a method: paper, lesson, the names of its options, file."""
     rows = [
-        {"method": name, "paper": cls.paper, "lesson": cls.lesson, "module": cls.__module__}
+        {"method": name, "paper": cls.paper, "lesson": cls.lesson, "options": _names(name), "module": cls.__module__}
         for name, cls in all_methods().items()
     ]
     return pd.DataFrame(rows).set_index("method").sort_index()
@@ -54,6 +54,10 @@ def list_options(method: str) -> pd.DataFrame:
     """One row an option of a method: its name and default; the docstring of the Recipe has meaning and source."""
     fields = dataclasses.fields(_recipe_class(method))
     return pd.DataFrame([{"option": field.name, "default": field.default} for field in fields]).set_index("option")
+
+
+def _names(method: str) -> str:
+    return ", ".join(field.name for field in dataclasses.fields(_recipe_class(method)))
 
 
 def _recipe_class(method: str) -> type[Any]:

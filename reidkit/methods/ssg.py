@@ -66,10 +66,10 @@ class SSG(Method):
         return self.network(images)[1].flatten(1)
 
     def embed_test(self, images: Tensor) -> Tensor:
-        features = self.network(images)[1]
-        return (
-            torch.nn.functional.normalize(features, dim=2).flatten(1) if self.recipe.test == "per-view" else features.flatten(1)
-        )
+        if self.recipe.test == "whole":
+            return self.embed(images)
+        both = self.network(images)[1] + self.network(images.flip(-1))[1]  # the sum with the mirror comes before the norms
+        return torch.nn.functional.normalize(both, dim=2).flatten(1)
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         made = [self.cluster_view(view, features.unit(), companion.unit() if companion else None) for view in self.used]

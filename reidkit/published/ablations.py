@@ -43,6 +43,11 @@ class Row:
         return start.build(cameras, labels, backbone or self.backbone or start.backbone, seed, **given)
 
 
+MMT_SOURCE = {"centre_weight": 0.0, "triplet": "softmax", "view": "weak"}
+UDAP_SOURCE = {"centre_weight": 0.0, "smoothing": 0.0, "margin": 0.5, "view": "udap-source", "neck": "relu"}
+GUESSING_SOURCE = {"centre_weight": 0.005}
+R50, IBN = "resnet50", "resnet50-ibn-a"
+MEAN_TEACHER = {"networks": 1, "taught_by": "own", "soft_triplet": 1.0}  # taught by its own average: w_id 0.5, w_tri 1
 RAW = {"camera": "as-is", "min_size": 0, "single_camera": "keep"}
 SELECTED = {"camera": "as-is"}
 CODE, NONE = "yxgeee/MMT README", {"soft_identity": 0.0, "soft_triplet": 0.0}
@@ -52,8 +57,9 @@ def _ladder() -> dict[str, Row]:
     of, table = "Learn by Guessing", "Table {}"
     three, four = table.format(3), table.format(4)
     return {
-        "ResNet-50": Row("BoT", {"centre_weight": 0.005}, "resnet50", rounds=0, source=three),
-        "+ IBN-Net50-a": Row("BoT", {"centre_weight": 0.005}, "resnet50-ibn-a", rounds=0, source=three),
+        "supervised on target": Row("BoT", GUESSING_SOURCE, IBN, source=table.format(1)),
+        "ResNet-50": Row("BoT", GUESSING_SOURCE, R50, rounds=0, source=three),
+        "+ IBN-Net50-a": Row("BoT", GUESSING_SOURCE, IBN, rounds=0, source=three + ", and direct transfer of Table 1"),
         "+ domain adaptation": Row(of, RAW, rounds=1, source=three),
         "+ progressive learning": Row(of, RAW, source=three),
         "+ cluster selection": Row(of, SELECTED, source=three),
@@ -68,12 +74,18 @@ def _ladder() -> dict[str, Row]:
 
 
 def _mutual() -> dict[str, Row]:
-    rows = {f"MMT-{k}": Row("MMT-500", {"clusters": k}, source=CODE) for k in (500, 700, 900, 1500)}
+    grid = (500, 700, 900, 1000, 1500, 2000)
+    rows = {f"MMT-{k}": Row("MMT-500", {"clusters": k}, source=CODE) for k in grid}
+    rows |= {f"ResNet-50, MMT-{k}": Row("MMT-500", {"clusters": k}, R50, source=CODE) for k in grid}
     return rows | {
+        "pre-trained": Row("BoT", MMT_SOURCE, IBN, rounds=0, source=CODE),
+        "ResNet-50, pre-trained": Row("BoT", MMT_SOURCE, R50, rounds=0, source=CODE),
         "MMT (DBSCAN)": Row("MMT-DBSCAN", source="CANU-ReID, Table I"),
-        "hard labels only": Row("MMT-500", NONE, source=CODE + ", the paper's baseline"),
+        "hard labels only": Row("MMT-500", NONE, source="MMT, ablation without soft labels"),
+        "two networks apart": Row("MMT-500", {**NONE, "momentum": 0.0, "ramp": False}, source=CODE + ", the paper's baseline"),
         "without soft cross-entropy": Row("MMT-500", {"soft_identity": 0.0}, source=CODE),
         "without soft triplet": Row("MMT-500", {"soft_triplet": 0.0}, source=CODE),
+        "soft triplet alone": Row("MMT-500", {"soft_triplet": 1.0}, source=CODE + ", w_tri = 1"),
         "without averaging": Row("MMT-500", {"momentum": 0.0, "ramp": False}, source="MMT, ablation"),
         "taught by its own average": Row("MMT-500", {"taught_by": "own"}, source="ours: mean teachers side by side"),
         "one network": Row("MMT-500", {"networks": 1, "taught_by": "own"}, source="MMT, ablation"),
@@ -82,7 +94,7 @@ def _mutual() -> dict[str, Row]:
     }
 
 
-def _canu(base: str, best: float) -> dict[str, Row]:
+def _canu(base: str) -> dict[str, Row]:
     of, four = f"CANU-{base}", "Table IV"
     alone = {"SSG": "SSG", "MMT": "MMT-DBSCAN"}[base]
     rows = {
@@ -95,22 +107,31 @@ def _canu(base: str, best: float) -> dict[str, Row]:
         "unit centroids": Row(of, {"adversary": {"normalise_centroid": True}}, source="ours: IV leaves it open"),
     }
     grid = (0.01, 0.05, 0.1, 0.2, 0.4, 1.8)
-    return rows | {f"mu = {mu:g}": Row(of, {"adversary": {"mu": mu}}, source="Table III") for mu in grid if mu != best}
+    return rows | {f"mu = {mu:g}": Row(of, {"adversary": {"mu": mu}}, source="Table III") for mu in grid}
 
 
 ABLATIONS: dict[str, dict[str, Row]] = {
+    "base recipes": {
+        "direct transfer": Row("BoT", rounds=0, source="every paper's first row: the source's network as it is"),
+        "supervised upper bound": Row("BoT", source="the target's own identities; Learn by Guessing, Table 1"),
+        "cluster baseline": Row("cluster baseline", source="yxgeee/MMT examples/base_train_*.py"),
+        "Mean-Teacher baseline": Row("MMT-500", MEAN_TEACHER, R50, source="ABMT, MT-Baseline + K-Means"),
+        "Mean-Teacher baseline (DBSCAN)": Row("MMT-DBSCAN", MEAN_TEACHER, R50, source="ABMT, MT-Baseline + DBSCAN"),
+    },
     "Learn by Guessing": _ladder(),
     "SSG": {
         "SSG": Row("SSG", source="README"),
+        "direct transfer": Row("BoT", UDAP_SOURCE, R50, rounds=0, source="README, before adaptation"),
         "whole body only": Row("SSG", {"label_views": ("full",)}, source="ours: the parts taken away"),
         "positives by place": Row("SSG", {"positives": "positional"}, source="OasisYang/SSG reid/trainers.py"),
         "test per view": Row("SSG", {"test": "per-view"}, source="CANU-ReID, V-A"),
         "UDAP": Row("UDAP", source="README"),
     },
     "MMT": _mutual(),
-    "CANU on SSG": _canu("SSG", 0.05),
-    "CANU on MMT": _canu("MMT", 0.1),
+    "CANU on SSG": _canu("SSG"),
+    "CANU on MMT": _canu("MMT"),
     "LF2": {
+        "direct transfer": Row("BoT", MMT_SOURCE, R50, rounds=0, source="slides, components"),
         "baseline": Row("LF2", {"fusion": "global"}, source="slides, components"),
         "LF2 w/o FM": Row("LF2", {"fusion": "teacher-parts"}, source="slides, components"),
         **{f"LF2, M = {m}": Row("LF2", {"clusters": m}, source="slides, components") for m in (500, 700, 900)},
@@ -122,7 +143,7 @@ ABLATIONS: dict[str, dict[str, Row]] = {
         "without centre loss": Row("BoT", {"centre_weight": 0.0}, source="README"),
         "without label smoothing": Row("BoT", {"centre_weight": 0.0, "smoothing": 0.0}, source="README"),
         "without erasing": Row("BoT", {"centre_weight": 0.0, "smoothing": 0.0, "view": "weak"}, source="README"),
-        "IBN-Net50-a": Row("BoT", backbone="resnet50-ibn-a", source="README"),
+        "IBN-Net50-a": Row("BoT", backbone=IBN, source="README"),
     },
 }
 """Paper -> row -> what it changes."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 
+from reidkit.compute import derive_seed
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.method import Method
 from reidkit.methods import canu, cluster_finetune, learn_by_guessing, lf2, mmt, source_pretraining, ssg
@@ -62,7 +64,7 @@ def _embedder(backbone: str | Network, seed: int, *, neck: str = "bn") -> Embedd
 
 def _bot(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> Method:
     recipe = source_pretraining.Recipe(**options)
-    return source_pretraining.SourcePretraining(_embedder(backbone, seed), labels, recipe, seed=seed)
+    return source_pretraining.SourcePretraining(_embedder(backbone, seed, neck=recipe.neck), labels, recipe, seed=seed)
 
 
 def _finetune(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> Method:
@@ -113,9 +115,13 @@ def _canu_ssg(
 
 
 def _lf2(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> lf2.LF2:
-    """The trunk is carried over, everything behind it starts anew (reference 7.7)."""
-    student = PartExperts(_embedder(backbone, seed).backbone)
-    return lf2.LF2(student, FusionModule(student.dimension), lf2.Recipe(**options), seed=seed)
+    """The trunk is carried over, everything behind it starts anew (reference 7.7), drawn from the seed."""
+    trunk = _embedder(backbone, seed).backbone
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_seed(seed, "LF2"))
+        student = PartExperts(trunk)
+        fusion = FusionModule(student.dimension)
+    return lf2.LF2(student, fusion, lf2.Recipe(**options), seed=seed)
 
 
 def _with(build: Build, **fixed: Any) -> Build:

@@ -79,6 +79,8 @@ def test_chk_3_6_the_test_vector(bench: Bench, test: str, norm: float) -> None:
     assert vector.shape == (8, 3 * 256)
     if test == "per-view":
         torch.testing.assert_close(vector.norm(dim=1), torch.full((8,), norm))
+        both = (method.embed(IMAGES) + method.embed(IMAGES.flip(-1))).unflatten(1, (3, -1))
+        torch.testing.assert_close(vector, nn.functional.normalize(both, dim=2).flatten(1), msg="first the sum, then the norms")
 
 
 def test_without_parts_there_is_one_view(bench: Bench, tmp_path: Path) -> None:
