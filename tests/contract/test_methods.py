@@ -15,7 +15,8 @@ from reidkit.labels import PseudoLabels
 from reidkit.losses import softmax_triplet
 from reidkit.method import weigh
 from reidkit.methods import all_methods
-from tests.contract import checks
+from reidkit.training import fit
+from tests.contract import checks, names
 from tests.contract.checks import Bench
 from tests.toys import toy_records
 
@@ -55,6 +56,16 @@ def test_firewall(bench: Bench, cls: type, tmp_path: Path) -> None:
 @every_method
 def test_cameras(bench: Bench, cls: type, tmp_path: Path) -> None:
     checks.check_cameras(bench, cls, tmp_path)
+
+
+@every_method
+def test_renumbering(bench: Bench, cls: type) -> None:
+    names.check_renumbering(bench, cls)
+
+
+@every_method
+def test_order(bench: Bench, cls: type) -> None:
+    names.check_order(bench, cls)
 
 
 @every_method
@@ -100,9 +111,10 @@ def test_bf16_stays_finite(bench: Bench, cls: type, tmp_path: Path) -> None:
 
 @every_method
 def test_one_camera(cls: type, tmp_path: Path) -> None:
+    """Every method trains; `tests/methods` says of each part that looks at cameras what it becomes."""
     one = toy_records(cameras=1, shots=4)
     _, capsule = checks.trained(Bench(one, one), cls, tmp_path)
-    assert np.isfinite(capsule.losses["value"]).all()
+    assert len(capsule.losses) and np.isfinite(capsule.losses["value"]).all()
 
 
 @every_method
@@ -125,6 +137,26 @@ def test_degenerate_labels(bench: Bench, cls: type, clusters: int, tmp_path: Pat
     assert "no usable cluster" in capsule.meta["stopped"]
     assert all(entry["note"].startswith("no cluster" if clusters == 0 else "one cluster") for entry in capsule.history)
     assert capsule.losses.empty
+
+
+@pytest.mark.parametrize("cls", [cls for _, cls in METHODS if cls.clusters], ids=[name for name, c in METHODS if c.clusters])
+@pytest.mark.parametrize("features", ["all-equal", "far-apart"])
+def test_degenerate_features(bench: Bench, cls: type, features: str, tmp_path: Path) -> None:
+    """The method's own clustering of features that are all one point, or of which none has a neighbour within eps."""
+    method = bench.build(cls)
+    clusters = getattr(method, "base", method)
+    if features == "far-apart":
+        if clusters.recipe.clustering == "kmeans":
+            pytest.skip("k-means has no outliers")
+        clusters.recipe = replace(clusters.recipe, eps=1e-9)
+    else:
+        honest = clusters.embed
+        clusters.embed = lambda images: torch.ones_like(honest(images))
+    schedule = replace(checks.SCHEDULE, epochs=4)
+    capsule = fit(method, bench.table(cls), schedule=schedule, out=tmp_path, compute=Compute("cpu"), progress=False)
+    assert capsule.epochs == 2 and "no usable cluster" in capsule.meta["stopped"] and capsule.losses.empty
+    begins = "no cluster: all" if features == "far-apart" else "one cluster"
+    assert all(entry["note"].startswith(begins) for entry in capsule.history)
 
 
 @every_method
@@ -216,6 +248,22 @@ class UsesCameraNumbers(Finetune):
         return labels
 
 
+class CountsLabels(Finetune):
+    """A loss in which the number of a label means something."""
+
+    def loss(self, batch):
+        loss = super().loss(batch)
+        return replace(loss, total=loss.total * (1 + batch.label.float().mean()))
+
+
+class LikesTheFirst(Finetune):
+    """A loss in which the first place of a batch means something."""
+
+    def loss(self, batch):
+        loss = super().loss(batch)
+        return replace(loss, total=loss.total + batch.views[0][0].mean())
+
+
 class ForgetsOnResume(Finetune):
     """State that no checkpoint holds."""
 
@@ -236,6 +284,8 @@ class ForgetsOnResume(Finetune):
         (checks.check_teacher_follows, StandingTeacher),
         (checks.check_gradients, CutGradient),
         (checks.check_descent, UphillLoss),
+        (names.check_renumbering, CountsLabels),
+        (names.check_order, LikesTheFirst),
     ],
     ids=lambda item: item.__name__,
 )
