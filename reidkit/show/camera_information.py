@@ -8,6 +8,7 @@ import pandas as pd
 
 from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.text import pictured
+from reidkit.show.chart import matrix_chart
 from reidkit.show.controls import choice
 from reidkit.show.palette import BLUE, GREEN, GREY, ORANGE
 from reidkit.show.picture import Picture, new_figure
@@ -34,10 +35,8 @@ class CameraInformation(View):
         return {"matrix": choice(self.matrix, columns, "matrix")}
 
     def data(self) -> pd.DataFrame:
-        scores = self.diagnosis.scores
-        return scores[scores["score"].str.startswith(("camera_", "excess_"))][["score", "value", "unit", "meaning"]].reset_index(
-            drop=True
-        )
+        scores, columns = self.diagnosis.scores, ["score", "value", "unit", "meaning"]
+        return scores.loc[scores["score"].str.startswith(("camera_", "excess_")), columns].reset_index(drop=True)
 
     def square(self) -> np.ndarray:
         """(C, C) of the chosen column, symmetric."""
@@ -64,6 +63,9 @@ class CameraInformation(View):
         return Picture(
             figure, f"Bars of the camera information, and a matrix of {self.matrix} for each two of {len(names)} cameras."
         )
+
+    def chart(self) -> dict[str, object]:
+        return matrix_chart(self.square(), self.diagnosis.labelling.camera_names, self.matrix)
 
     def describe(self) -> str:
         values = self.data().set_index("score")["value"]

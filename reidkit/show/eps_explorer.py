@@ -17,7 +17,7 @@ from reidkit.jaccard import JaccardGraph
 from reidkit.labels.all_eps import all_eps
 from reidkit.records import ImageTable
 from reidkit.show.controls import choice
-from reidkit.show.eps_figure import curve_sheet, eps_figure, eps_sentence
+from reidkit.show.eps_figure import curve_sheet, eps_chart, eps_figure, eps_sentence
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
 
@@ -29,8 +29,7 @@ class EpsExplorer(View):
         graph: the Jaccard graph of N images.
         cameras, identities: (N,); identities are truth, for the eye of the reader only.
         table: the N images, for the pictures of clusters.
-        min_samples: of DBSCAN.
-        eps: the radius to begin with.
+        min_samples, eps: of DBSCAN; the radius is that to begin with.
     """
 
     def __init__(
@@ -43,8 +42,7 @@ class EpsExplorer(View):
         min_samples: int = 4,
         eps: float = 0.6,
     ) -> None:
-        self.every = all_eps(graph, min_samples)
-        self.cameras, self.identities, self.table = cameras, identities, table
+        self.every, self.cameras, self.identities, self.table = all_eps(graph, min_samples), cameras, identities, table
         self.top = round(float(np.floor(self.every.limit * 100 - (not self.every.inclusive)) / 100), 2)
         self.eps, self.gallery = min(eps, self.top), "largest"
         self.faults = faults_of(self.clusters())
@@ -74,6 +72,9 @@ class EpsExplorer(View):
         labelling = check_inputs(self.labels, self.cameras, self.identities)
         order = sort_clusters(cluster_table(labelling), self.gallery) if self.table is not None else None
         return eps_figure(self._sheet, self.eps, labelling, order, self.table, self.gallery)
+
+    def chart(self) -> dict[str, object]:
+        return eps_chart(self.curve, self.eps)
 
     def describe(self) -> str:
         return eps_sentence(self.data().iloc[0])

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from reidkit.diagnose.inputs import Labelling
 from reidkit.diagnose.text import counted
 from reidkit.records import ImageTable
+from reidkit.show.chart import line_chart
 from reidkit.show.galleries import draw_clusters
 from reidkit.show.palette import BLUE, GREEN, ORANGE
 from reidkit.show.picture import Picture, new_figure
@@ -20,6 +21,12 @@ from reidkit.show.stack import pixels_of, stacked
 SIZE = (11.0, 2.6)
 MARGINS = {"left": 0.065, "right": 0.985, "top": 0.84, "bottom": 0.19, "wspace": 0.62}
 SHARES = (("f1", "pairwise F", BLUE, "-"), ("camera_homogeneity", "I(label; camera) / H(camera)", GREEN, "-."))
+PANELS = (
+    ("Clusters", "clusters", {"clusters": "clusters"}),
+    ("Outliers", "images", {"outliers": "outliers"}),
+    ("Shares", "share, 0 to 1", {column: name for column, name, *_ in SHARES}),
+    ("Lost identities", "identities", {"lost": "lost identities"}),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +79,11 @@ def eps_figure(
         return Picture(figure, words)
     below = draw_clusters(labelling, order, table, words=f"{fault} first", rows=4, across=14)
     return Picture(stacked(figure, below.figure), f"{words} Below: {below.alt}")
+
+
+def eps_chart(curve: pd.DataFrame, eps: float) -> dict[str, object]:
+    """The same curves to be pointed at."""
+    return line_chart(curve, "eps", PANELS, mark=eps)
 
 
 def _counts(axes: Axes, curve: pd.DataFrame) -> None:

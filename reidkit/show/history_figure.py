@@ -11,6 +11,7 @@ from reidkit.diagnose import Diagnosis
 from reidkit.diagnose.genealogy import EVENTS, fate_table, restless_flows
 from reidkit.diagnose.text import counted
 from reidkit.records import ImageTable
+from reidkit.show.chart import line_chart
 from reidkit.show.embedding_map import EmbeddingMap
 from reidkit.show.figures import plot_epochs
 from reidkit.show.galleries import cluster_gallery
@@ -75,6 +76,11 @@ def history_curves(epochs: pd.DataFrame, epoch: int) -> Picture:
         axes.remove()
     words = f"Curves over {len(epochs)} epochs with epoch {epoch} marked: " + ", ".join(p[0].lower() for p in panels) + "."
     return Picture(figure, words)
+
+
+def history_chart(epochs: pd.DataFrame, epoch: int) -> dict[str, object]:
+    """The same curves to be pointed at."""
+    return line_chart(epochs, "epoch", PANELS, mark=epoch)
 
 
 def history_sentence(epochs: pd.DataFrame, epoch: int, labels: np.ndarray) -> str:

@@ -15,7 +15,7 @@ from reidkit.diagnose.faults import faults_of
 from reidkit.diagnose.history import epoch_table
 from reidkit.records import ImageTable
 from reidkit.show.controls import choice, slider
-from reidkit.show.history_figure import history_figure, history_sentence
+from reidkit.show.history_figure import history_chart, history_figure, history_sentence
 from reidkit.show.picture import Picture
 from reidkit.show.widget import View
 
@@ -27,8 +27,7 @@ class RunHistory(View):
         labels: (E, N), -1 outliers.
         cameras, identities: (N,); identities are truth, for the eye of the reader only.
         scores, history: a table with `epoch` and `mean_ap`, from the judge; one mapping an epoch, of which `eps` is shown.
-        table: the N images, for the gallery of clusters.
-        features: epoch -> (N, D), for a map of each epoch.
+        table, features: the N images, for the gallery of clusters; epoch -> (N, D), for a map of each epoch.
     """
 
     def __init__(
@@ -44,8 +43,7 @@ class RunHistory(View):
     ) -> None:
         self.labels, self.cameras, self.identities, self.table, self.features = labels, cameras, identities, table, features
         self.epochs = epoch_table(labels, cameras, identities=identities, scores=scores, history=history)
-        self.epoch, self.gallery = len(labels) - 1, "largest"
-        self._diagnoses: dict[int, Diagnosis] = {}
+        self.epoch, self.gallery, self._diagnoses = len(labels) - 1, "largest", dict[int, Diagnosis]()
 
     @classmethod
     def from_capsule(
@@ -54,20 +52,19 @@ class RunHistory(View):
         """The history of a stored run. `identities` (N,) adds the truth when the capsule does not hold it."""
         truth = capsule.frame.get("identity") if identities is None else identities
         cameras, extra = capsule.frame["camera"].to_numpy(), {"scores": capsule.scores, "history": capsule.history}
-        stored = capsule.features if capsule.has_features else None
-        return cls(capsule.labels, cameras, None if truth is None else np.asarray(truth), table=table, features=stored, **extra)
+        extra |= {"features": capsule.features if capsule.has_features else None, "table": table}
+        return cls(capsule.labels, cameras, None if truth is None else np.asarray(truth), **extra)
 
     def controls(self) -> dict[str, ipywidgets.ValueWidget]:
+        faults = choice(self.gallery, faults_of(self.diagnosis().clusters), "clusters")
         epoch = {"epoch": slider(self.epoch, 0, len(self.labels) - 1, "epoch")}
-        faults = faults_of(self.diagnosis().clusters)
-        return epoch | ({"gallery": choice(self.gallery, faults, "clusters")} if self.table is not None else {})
+        return epoch | ({"gallery": faults} if self.table is not None else {})
 
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of the present epoch's labels."""
         if self.epoch not in self._diagnoses:
-            now, extra = self.labels[self.epoch], self.features(self.epoch) if self.features else None
-            found = diagnose(now, self.cameras, identities=self.identities, features=extra, permutations=5)
-            self._diagnoses[self.epoch] = found
+            now, truth, seen = self.labels[self.epoch], self.identities, self.features(self.epoch) if self.features else None
+            self._diagnoses[self.epoch] = diagnose(now, self.cameras, identities=truth, features=seen, permutations=5)
         return self._diagnoses[self.epoch]
 
     def data(self) -> pd.DataFrame:
@@ -75,6 +72,9 @@ class RunHistory(View):
 
     def static(self) -> Picture:
         return history_figure(self.epochs, self.epoch, self.labels, self.diagnosis(), self.table, self.gallery)
+
+    def chart(self) -> dict[str, object]:
+        return history_chart(self.epochs, self.epoch)
 
     def describe(self) -> str:
         return history_sentence(self.epochs, self.epoch, self.labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ipywidgets
 import pandas as pd
@@ -14,6 +14,7 @@ from reidkit.diagnose.text import plain
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.records import ImageTable
 from reidkit.show.callback import strict
+from reidkit.show.chart import folded
 from reidkit.show.picture import Picture
 from reidkit.show.privacy import hidden_note
 from reidkit.show.selection import Selection
@@ -66,6 +67,10 @@ class View(ABC):
         notes = (hidden_note(value) for value in vars(self).values() if isinstance(value, ImageTable))
         return self.describe() + next(filter(None, notes), "")
 
+    def chart(self) -> dict[str, Any] | None:
+        """A plotly figure of the numbers, to be pointed at in the live widget (see `reidkit.show.chart`); None for none."""
+        return None
+
     def drawn(self) -> str:
         """The live picture as HTML."""
         return self.static().html(caption=False)
@@ -96,12 +101,14 @@ class View(ABC):
         return self.static() if headless() else self.live()
 
     def live(self) -> ipywidgets.VBox:
-        """Controls, the picture, a sentence that says what it shows now, and a line for what went wrong."""
+        """Controls, the picture, a sentence that says what it shows now, a line for what went wrong, and a fold with a chart."""
         status, picture, sentence = (ipywidgets.HTML() for _ in range(3))
         controls = self.controls()
+        fold, renew_chart = folded(lambda: self.chart() or {}, status)
 
         def draw() -> None:
             picture.value = self.drawn()
+            renew_chart()
             sentence.value = f'<div aria-live="polite" style="max-width:60em">{escape(plain(self.words()))}</div>'
 
         @strict(status)
@@ -121,7 +128,8 @@ class View(ABC):
             control.observe(lambda change, name=name: turned(name, change["new"]), names="value")
         strict(status)(draw)()
         bar = ipywidgets.HBox(list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
-        return ipywidgets.VBox([bar, picture, sentence, status])
+        has_chart = type(self).chart is not View.chart
+        return ipywidgets.VBox([bar, picture, sentence, status, *[fold] * has_chart])
 
 
 def renew(shown: dict[str, ipywidgets.ValueWidget], fresh: dict[str, ipywidgets.ValueWidget]) -> None:

@@ -54,3 +54,6 @@ def test_the_application_opens_and_its_parts_are_linked(tmp_path: Path) -> None:
             page.get_by_text(re.compile(r"Selected: \d+ images? of 1 cluster ")).wait_for()
             assert page.locator("[role=alert]:visible").count() <= 1  # the alarms of the summary, no failure
             picture(page, "analyst_selected")
+            page.get_by_text("Values to point at").last.click()
+            page.locator(".js-plotly-plot .nsewdrag").first.wait_for()
+            picture(page, "analyst_chart")
