@@ -11,7 +11,7 @@ from ipywidgets.embed import dependency_state
 from PIL import Image
 
 from reidkit.capsule import CapsuleWriter
-from reidkit.diagnose import Diagnosis, diagnose
+from reidkit.diagnose import Diagnosis, diagnose, identity_fates
 from reidkit.diagnose.deletion import ORDERS, SHARES, SIDES, PairDeletion, marked
 from reidkit.errors import DiagnosisError, ReidkitError
 from reidkit.jaccard import dense_steps, jaccard_graph
@@ -22,6 +22,7 @@ from reidkit.show import (
     CameraInformation,
     CameraPairMap,
     ClusterGallery,
+    EmbeddingMap,
     EpsExplorer,
     JaccardSteps,
     LostIdentities,
@@ -113,7 +114,7 @@ SLIDERS = ipywidgets.IntSlider | ipywidgets.FloatSlider
 
 
 def parts(live: ipywidgets.VBox) -> tuple[list[ipywidgets.ValueWidget], str, str, str]:
-    bar, picture, sentence, status = live.children
+    bar, picture, sentence, status = live.children[:4]
     return list(bar.children), picture.value, sentence.value, status.value
 
 
@@ -215,7 +216,11 @@ def test_strict_keeps_results_and_names() -> None:
 def test_a_live_widget_stores_no_plotting_library(name: str) -> None:
     """What a notebook keeps of a widget: every model that hangs on it, with its whole state."""
     state = dependency_state(VIEWS[name]().live())
-    assert {model["model_module"] for model in state.values()} <= {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
+    assert {model["model_module"] for model in state.values()} <= {
+        "@jupyter-widgets/base",
+        "@jupyter-widgets/controls",
+        "@jupyter-widgets/output",
+    }
     text = json.dumps(state, default=str)
     assert len(text) < 600_000 and "plotly" not in text.lower() and "<script" not in text.lower()
 
@@ -241,6 +246,13 @@ def test_run_history_equals_a_diagnosis_of_each_epoch() -> None:
     assert view.data()["mean_ap"].tolist()[::3] == [0.2, 0.6] and view.data()["mean_ap"].isna().sum() == 2
     assert "next its clusters: " in view.set(epoch=1).describe() and "next" not in view.set(epoch=3).describe()
     assert np.isnan(view.data()["agreement"][0]) and view.data()["agreement"][1:].between(-1, 1).all()
+    gone = identity_fates(view.labels, view.cameras, view.identities)["lost_for_good"]
+    assert view.data()["lost_for_good"].tolist() == [int((gone <= epoch).sum()) for epoch in range(len(view.labels))]
+    for epoch, first in enumerate((0, 1, 2, 2)):  # the last epoch is shown with what led to it
+        assert (
+            f"clusters of epoch {first}, those that change most, to those of epoch {first + 1}"
+            in view.set(epoch=epoch).static().alt
+        )
 
 
 def test_run_history_without_truth_scores_or_pictures() -> None:
@@ -348,5 +360,9 @@ def test_a_widget_with_thumbnails_of_photographs_leaves_them_blank_and_says_why(
         and "REIDKIT_PHOTOGRAPHS=1" in ClusterGallery(found, loaded).static().alt
     )
     assert ClusterGallery(found, images.take(np.arange(len(images))).blind()).static().png != blank.png
+    said = [kind(found, stored).live().children[2].value for kind in (ClusterGallery, LostIdentities, EmbeddingMap)]
+    assert all("REIDKIT_PHOTOGRAPHS=1" in words for words in said)
+    assert EmbeddingMap(found, stored).live().children[1].sprite == b""
     (tmp_path / "world.json").write_text("{}")
     assert "REIDKIT_PHOTOGRAPHS" not in ClusterGallery(found, stored).static().alt
+    assert "REIDKIT_PHOTOGRAPHS" not in parts(ClusterGallery(found, stored).live())[2]

@@ -214,6 +214,18 @@ def test_the_epoch_moves_the_map(lab: Lab, run: Callable[..., Locator]) -> None:
     picture(lab.page, "epoch")
 
 
+def test_the_chart_in_a_fold_answers_the_pointer(lab: Lab, run: Callable[..., Locator]) -> None:
+    panel = run("chart", SCENE, "CameraInformation(found).show()")
+    assert panel.locator(".js-plotly-plot").count() == 0
+    panel.get_by_text("Values to point at").click()
+    drawn = panel.locator(".js-plotly-plot .nsewdrag").first
+    drawn.wait_for()
+    drawn.hover(position={"x": 40, "y": 40})
+    panel.locator(".js-plotly-plot .hovertext").first.wait_for()
+    picture(lab.page, "chart")
+    assert lab.faults() == []
+
+
 WIDGETS = {
     "CameraInformation": "CameraInformation(found)",
     "CameraPairMap": "CameraPairMap(scene.features(), table.camera)",
