@@ -3,26 +3,33 @@
 Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) weighs each channel of a feature map by the mean gradient of a score; the
 score here is the cosine of an image's feature with that of the other one. The maps come from the grad-cam library; what they
 are worth is measured by `reidkit.diagnose.deletion`.
+
+For single images: what a feature loses when a part of the picture is hidden, and the maps of LF2's features with their gates.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor, nn
 
 from reidkit.compute import derive_seed, device_of
 from reidkit.diagnose.deletion import SHARES, SIDES, PairDeletion, marked, removal_orders, removed, without
+from reidkit.diagnose.feature_maps import FeatureMaps, spread_over_pixels, windows
 from reidkit.errors import ModelError, nearest_name
+from reidkit.features import extract
 from reidkit.images.batches import pictures
 from reidkit.images.views import normalised, resized
+from reidkit.methods.lf2 import LF2
 from reidkit.models.forms import Embed, module_of
+from reidkit.models.fusion import average, halves, largest
 from reidkit.records import ImageTable
 
 
@@ -55,7 +62,7 @@ def pair_saliency(
         ModelError: when there is no module behind `embed`, or it has no such layer.
     """
     network = _Unit(embed)
-    seen = np.stack([resized(picture, size).permute(1, 2, 0).numpy() for picture in pictures(table, list(pair))])
+    seen = _seen(table, pair, size)
     with torch.no_grad():
         whole = network(_tensor(seen, network))
     maps, grain = similarity_maps(network, layer, seen, whole.flip(0))
@@ -94,6 +101,99 @@ def similarity_maps(
     return np.asarray(maps, np.float32), (int(height), int(width))
 
 
+def loss_without(
+    embed: Embed,
+    table: ImageTable,
+    rows: Sequence[int] | np.ndarray,
+    regions: Bool[np.ndarray, "r h w"],
+    *,
+    size: tuple[int, int],
+    parts: int = 1,
+) -> Float32[np.ndarray, "r n p"]:
+    """1 - cosine (0 to 2) of each feature with itself after a region of the picture took the picture's mean colour.
+
+    Args:
+        embed, size, parts: as in `reidkit.features.extract`; features that stand side by side are compared one by one.
+        rows: N images of `table`.
+        regions: true where the picture is hidden, at the size that the network sees.
+    """
+    whole = _seen(table, rows, size)
+    hidden = np.stack([without(picture, region) for region in regions for picture in whole])
+    shown = np.concatenate([whole, hidden])
+    some = table.take(np.asarray(rows, np.int64))
+    repeated = some.take(np.tile(np.arange(len(some)), 1 + len(regions)))
+    made = extract(embed, replace(repeated, root=None, pixels=shown), size=size, parts=parts, progress=False).unit()
+    cut = made.matrix.reshape(1 + len(regions), len(some), parts, -1)
+    return 1.0 - np.einsum("rnpd,npd->rnp", cut[1:], cut[0])
+
+
+def occlusion_maps(
+    embed: Embed,
+    table: ImageTable,
+    rows: Sequence[int] | np.ndarray,
+    *,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    stride: int,
+    parts: int = 1,
+) -> Float32[np.ndarray, "p n h w"]:
+    """`loss_without` of a window that moves over the picture, as the mean over the windows that cover a pixel."""
+    places = windows(size, window, stride)
+    lost = loss_without(embed, table, rows, places, size=size, parts=parts)
+    return spread_over_pixels(np.swapaxes(lost, 1, 2), places)
+
+
+def fusion_maps(
+    method: LF2, table: ImageTable, rows: Sequence[int] | np.ndarray, *, size: tuple[int, int], share: float = 0.2
+) -> FeatureMaps:
+    """Where LF2's features look: g, u and l (the teacher's, which are tested), and what the fusion makes of g with u and l.
+
+    Activity is the length over channels of the teacher's map, of its halves, and of that map gated by each half of the
+    student's (reference 7.2). Loss is that of the features themselves, by `occlusion_maps`.
+
+    Args:
+        rows: of the images, some dozens at most.
+        share: height of the square window that hides, as a share of the picture's; it moves by a third of that.
+    """
+    made = _FusionMaps(method)
+    some = table.take(np.asarray(rows, np.int64))
+    flat = extract(made, some, size=size, progress=False).matrix
+    parts = np.split(flat, np.cumsum(made.lengths)[:-1], axis=1)
+    activity = parts[0].reshape(len(flat), 5, *made.grid).swapaxes(0, 1)
+    pooled, gates = (part.reshape(len(flat), 2, -1).swapaxes(0, 1) for part in parts[1:])
+    side = max(1, min(round(share * size[0]), *size))
+    embeds = (method.embed_test, method.embed)
+    lost = [
+        occlusion_maps(embed, table, rows, size=size, window=(side, side), stride=max(1, side // 3), parts=method.parts)
+        for embed in embeds
+    ]
+    names = ("g", "u", "l", "g+u", "g+l")
+    return FeatureMaps(names, _seen(table, rows, size), activity, np.concatenate([lost[0], lost[1][1:]]), pooled, gates)
+
+
+class _FusionMaps(nn.Module):
+    """Activity of five maps, pooled halves and gates, side by side in one row an image."""
+
+    def __init__(self, method: LF2) -> None:
+        super().__init__()
+        self.method = method
+        self.grid: tuple[int, int] = (0, 0)
+        self.lengths: list[int] = []
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        fusion, teacher = self.method.fusion, self.method.teacher.backbone(images)
+        both = halves(self.method.student.backbone(images))
+        gates = [fusion.gate(half, view) for view, half in enumerate(both)]
+        upper, lower = halves(teacher)
+        alone = [teacher, F.pad(upper, (0, 0, 0, lower.shape[2])), F.pad(lower, (0, 0, upper.shape[2], 0))]
+        maps = [*alone, *(gate[:, :, None, None] * teacher for gate in gates)]
+        activity = torch.stack([torch.linalg.vector_norm(one, dim=1) for one in maps], dim=1)
+        found = [activity, torch.cat([average(half) + largest(half) for half in both], dim=1), torch.cat(gates, dim=1)]
+        self.grid = (teacher.shape[2], teacher.shape[3])
+        self.lengths = [part[0].numel() for part in found]
+        return torch.cat([part.flatten(1) for part in found], dim=1)
+
+
 class _Unit(nn.Module):
     """A copy of the network behind `embed`, in evaluation mode, whose features have unit length."""
 
@@ -118,6 +218,11 @@ class _Cosine:
 
     def __call__(self, feature: Float[Tensor, " d"]) -> Tensor:
         return feature @ self.other
+
+
+def _seen(table: ImageTable, rows: Sequence[int] | np.ndarray, size: tuple[int, int]) -> UInt8[np.ndarray, "n h w 3"]:
+    """The pictures of some rows as the network sees them."""
+    return np.stack([resized(picture, size).permute(1, 2, 0).numpy() for picture in pictures(table, list(rows))])
 
 
 def _tensor(seen: UInt8[np.ndarray, "b h w 3"], network: nn.Module) -> Float[Tensor, "b 3 h w"]:

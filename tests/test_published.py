@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from reidkit.errors import ReidkitError
 from reidkit.published import PUBLISHED, published
@@ -44,6 +45,19 @@ def test_recipes_are_the_papers() -> None:
         16,
         500,
     )
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_what_is_drawn_comes_from_the_seed(name: str) -> None:
+    """Whatever was drawn before: the same seed gives the same weights, another seed others."""
+    states = []
+    for ambient, seed in ((1, 0), (2, 0), (1, 5)):
+        torch.manual_seed(ambient)
+        states.append(published(name).build(3, np.arange(4), "tiny", seed).state_dict())
+    first, again, other = states
+    exactly = {"rtol": 0.0, "atol": 0.0, "equal_nan": True}
+    assert all(torch.allclose(value, again[key], **exactly) for key, value in first.items()), name
+    assert not all(torch.allclose(value, other[key], **exactly) for key, value in first.items())
 
 
 @pytest.mark.slow

@@ -13,20 +13,24 @@ from PIL import Image
 from reidkit.capsule import CapsuleWriter
 from reidkit.diagnose import Diagnosis, diagnose, identity_fates
 from reidkit.diagnose.deletion import ORDERS, SHARES, SIDES, PairDeletion, marked
+from reidkit.diagnose.feature_maps import FeatureMaps
 from reidkit.errors import DiagnosisError, ReidkitError
 from reidkit.jaccard import dense_steps, jaccard_graph
 from reidkit.labels import dbscan
 from reidkit.records import Records, make_records
 from reidkit.show import (
     ERRORS,
+    BatchNormGroups,
     CameraInformation,
     CameraPairMap,
     ClusterGallery,
     EmbeddingMap,
     EpsExplorer,
+    FeatureLooks,
     JaccardSteps,
     LostIdentities,
     PairCam,
+    PartGallery,
     Picture,
     RunHistory,
     TableBrowser,
@@ -98,6 +102,25 @@ def pair() -> PairCam:
     return PairCam(found, images)
 
 
+def looks() -> FeatureLooks:
+    draw = np.random.default_rng(0)
+    images = records(np.array([1, 1, 2]), np.array([0, 1, 0]))
+    activity, loss, pooled, gates = (draw.random(k, np.float32) for k in ((5, 3, 4, 2), (5, 3, 16, 8), (2, 3, 12), (2, 3, 12)))
+    return FeatureLooks(FeatureMaps(("g", "u", "l", "g+u", "g+l"), images.pixels, activity, loss, pooled, gates), images)
+
+
+def groups() -> BatchNormGroups:
+    generator, labels = np.random.default_rng(0), np.arange(12) // 3
+    place = generator.normal(size=(4, 5))[labels] + generator.normal(size=(12, 5))
+    return BatchNormGroups({size: place + generator.normal(size=(3, 12, 5)) / size for size in (3, 6, 9, 12)}, labels, size=6)
+
+
+def parts_of() -> PartGallery:
+    images = records(np.repeat(np.arange(1, 9), 5), np.arange(40) % 3)
+    label = np.random.default_rng(0).integers(-1, 6, (40, 3))
+    return PartGallery(label, images, names=("full", "upper", "lower"), image=4)
+
+
 VIEWS = {
     "QueryExplorer": explorer,
     "RunHistory": history,
@@ -109,6 +132,9 @@ VIEWS = {
     "JaccardSteps": jaccard_steps,
     "TableBrowser": tables,
     "PairCam": pair,
+    "PartGallery": parts_of,
+    "BatchNormGroups": groups,
+    "FeatureLooks": looks,
 }
 SLIDERS = ipywidgets.IntSlider | ipywidgets.FloatSlider
 
