@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reidkit.diagnose import mutual_information
+from reidkit.diagnose.records_summary import records_summary
 from reidkit.errors import FormatError
 from reidkit.formats import load
 from reidkit.formats.splits import split_identities
+from reidkit.show import RecordsBrowser
+from reidkit.world import WorldSettings, make_world
 from tests.test_formats_hostile import market
 
 
@@ -50,6 +54,21 @@ def test_a_world_table_that_does_not_fit_is_refused(tmp_path: Path, change: str)
         (root / "world.parquet").write_bytes((root / "world.parquet").read_bytes()[:100])
     with pytest.raises(FormatError, match=r"world\.parquet"):
         load(root)
+
+
+def test_a_worlds_nuisances_are_browsed_and_its_information_summed_up(tmp_path: Path) -> None:
+    settings = WorldSettings(height=32, width=16, train_identities=5, test_identities=4, visits=3.0, frames=2, occlusion=0.6)
+    make_world(settings, 0, out=tmp_path / "world")
+    records = load(tmp_path / "world")
+    for nuisance in ("yaw", "occluder", "hidden", "hour", "box_scale", "twin_of", "upper", "bag"):
+        view = RecordsBrowser(records, by=nuisance)
+        assert view.data()["images"].sum() == len(records) and len(view.data()) > (nuisance != "twin_of"), nuisance
+    assert len(RecordsBrowser(records, camera="2").data())
+    found = records_summary(records)
+    people = records.identity > 0
+    expected = mutual_information(records.identity[people], records.camera[people])
+    assert found.value("camera_information") == pytest.approx(float(expected))
+    assert f"I(identity; camera) {float(expected):.2f} nats" in found.describe()
 
 
 def test_splits_by_identity_follow_their_rule() -> None:
