@@ -30,6 +30,7 @@ def test_chk_6_5_by_hand() -> None:
     assert table["crossing"].tolist() == [2, 2, 1, 1], "8 crosses in the small cluster, 9 was seen by one camera"
     assert table["right"].tolist() == [0, 10, 7, 3]
     assert table["purity"].tolist()[1:] == pytest.approx([10 / 12, 7 / 9, 3 / 4])
+    assert table["cluster_purity"].tolist()[1:] == pytest.approx([(3 / 4 + 4 / 5 + 1) / 3, (3 / 4 + 4 / 5) / 2, 3 / 4])
     assert table["lost_purity"].tolist()[2:] == pytest.approx([1.0, 4 / 5])
     assert table["lost_purity"].isna().tolist()[:2] == [True, True], "outliers have no cluster to be pure"
 
@@ -53,6 +54,7 @@ def test_nothing_but_outliers() -> None:
 @given(columns, st.integers(1, 6))
 def test_the_last_stage_is_what_methods_train_on(given: tuple[np.ndarray, np.ndarray, np.ndarray], least: int) -> None:
     label, camera, identity = given
+    label[0] = identity[0] = 0  # somebody is known
     label = np.unique(label, return_inverse=True)[1] - int((label == -1).any())
     table = selection_funnel(diagnose(label, camera, identities=identity, permutations=0), min_size=least).set_index("stage")
     stages = {STAGES[1]: label, STAGES[2]: select(label, camera, min_size=least)}

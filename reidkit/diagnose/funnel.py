@@ -26,7 +26,8 @@ COLUMNS = {
     "crossing": "of these, identities with images of two cameras in one cluster (in the first stage, at all)",
     "right": "images left that are of their cluster's main identity",
     "purity": "their share of the images left, 0 to 1; undefined where nothing is left, and before there are clusters",
-    "lost_purity": "the same of the images whose clusters this stage removed",
+    "cluster_purity": "mean purity of the clusters left: what a batch meets, which draws clusters and not images",
+    "lost_purity": "as `purity`, of the images whose clusters this stage removed",
 }
 
 
@@ -62,6 +63,7 @@ def selection_funnel(diagnosis: Diagnosis, *, min_size: int = 4, single_camera: 
         if own.identity is not None:
             row |= _people(own, inside, own.label if stage else np.zeros_like(own.label))
             row |= _right(clusters[kept & (stage > 0)])
+            row["cluster_purity"] = clusters["purity"][kept & (stage > 0)].mean()
             row["lost_purity"] = _right(clusters[left[max(stage - 1, 0)] & ~kept])["purity"]
         rows.append(row)
     return pd.DataFrame(rows)[[name for name in COLUMNS if name in rows[0]]]
