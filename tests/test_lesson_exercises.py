@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, mutual_info_score
 
 from reidkit.lesson.checks import Case, Exercise, Slip, difference, judge, verdict_html
 from reidkit.lesson.exercises import ex01, ex06, exercises_of, find_exercise, lessons_with_exercises
-from tests import answers05, answers07, answers08, answers21, answers22
+from tests import answers05, answers07, answers08, answers10, answers11, answers12, answers13, answers14, answers21, answers22
 
 # ------------------------------------------------------------------------------------------ 01-warmup: AP of a ranking
 
@@ -208,6 +208,11 @@ RIGHT = {
     **answers05.RIGHT,
     **answers07.RIGHT,
     **answers08.RIGHT,
+    **answers10.RIGHT,
+    **answers11.RIGHT,
+    **answers12.RIGHT,
+    **answers13.RIGHT,
+    **answers14.RIGHT,
     **answers21.RIGHT,
     **answers22.RIGHT,
 }
@@ -221,6 +226,11 @@ WRONG = {
     **answers05.WRONG,
     **answers07.WRONG,
     **answers08.WRONG,
+    **answers10.WRONG,
+    **answers11.WRONG,
+    **answers12.WRONG,
+    **answers13.WRONG,
+    **answers14.WRONG,
     **answers21.WRONG,
     **answers22.WRONG,
 }
