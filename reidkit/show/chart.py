@@ -33,7 +33,7 @@ SYMBOLS = {
 Panels = Sequence[tuple[str, str, Mapping[str, str]]]
 
 
-def line_chart(table: pd.DataFrame, x: str, panels: Panels, *, mark: float | None = None) -> dict[str, Any]:
+def line_chart(table: pd.DataFrame, x: str, panels: Panels, *, mark: float | int | None = None) -> dict[str, Any]:
     """Curves over the column `x`, one panel below the other; pointing at a place tells all values there.
 
     Args:
