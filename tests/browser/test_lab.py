@@ -227,6 +227,7 @@ def test_the_chart_in_a_fold_answers_the_pointer(lab: Lab, run: Callable[..., Lo
 
 
 WIDGETS = {
+    "BatchNormGroups": "BatchNormGroups(scene.groups(), table.identity)",
     "CameraInformation": "CameraInformation(found)",
     "CameraPairMap": "CameraPairMap(scene.features(), table.camera)",
     "ClusterGallery": "ClusterGallery(found, table)",
