@@ -146,7 +146,7 @@ def triplet_of_all_pairs(features: np.ndarray, labels: np.ndarray, margin: float
     return float(np.maximum(0.0, distance[anchor, positive] - nearest[anchor] + margin).mean())
 
 
-def _batch(says: str, places: list[float] | np.ndarray, labels: list[int], margin: float = 0.5) -> Case:
+def _batch(says: str, places: ArrayLike, labels: list[int], margin: float = 0.5) -> Case:
     """Images on a line, or rows of features."""
     rows = np.asarray(places, float)
     return Case(says, {"features": rows[:, None] if rows.ndim == 1 else rows, "labels": np.array(labels), "margin": margin})
