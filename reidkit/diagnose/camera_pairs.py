@@ -10,6 +10,7 @@ from scipy import sparse
 from reidkit.diagnose.counts import as_singletons, cells, table
 from reidkit.diagnose.inputs import Names
 from reidkit.diagnose.pairwise import PairCounts
+from reidkit.diagnose.rescue import entries
 
 COLUMNS = {
     "camera_a": "one camera, as given",
@@ -97,7 +98,7 @@ def _mean_share(held: sparse.csr_array, of: np.ndarray, whole: sparse.csr_array)
     """Mean over the images of cameras a and b of held[cell, the other camera] / whole[of[cell], the other camera]."""
     part = sparse.coo_array(held)
     cell, other = part.coords
-    share = sparse.csr_array((part.data / np.asarray(whole[of[cell], other]).ravel(), (cell, other)), shape=held.shape)
+    share = sparse.csr_array((part.data / entries(whole, of[cell], other), (cell, other)), shape=held.shape)
     above = np.asarray((held.T @ share).todense(), np.float64)
     there = np.asarray((whole.T @ (whole > 0).astype(np.int64)).todense(), np.float64)
     return np.divide(above + above.T, there + there.T, out=np.full(above.shape, np.nan), where=there + there.T > 0)
