@@ -62,7 +62,7 @@ def _task(images: int) -> Task:
         partial(make, images),
         [
             Contestant(OURS, ours, warm, seconds=2e-5 * images),
-            Contestant(SKLEARN, sklearn_scores, warm, package="scikit-learn", agrees_with=OURS, seconds=1e-5 * images),
+            Contestant(SKLEARN, sklearn_scores, warm, package="scikit-learn", agrees_with=OURS, seconds=8e-10 * images**2),
         ],
         compare={"scores": "score"},
         goals=[Goal(LIMITS[images][0], OURS, at_most=LIMITS[images][1])] if images in LIMITS else [],
