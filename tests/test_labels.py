@@ -131,8 +131,19 @@ def test_chk_2_1_eps_from_the_closest_pairs():
     assert eps_from_closest_pairs(pairs_with(np.arange(1.0, 326.0), 26)) == 1.0
 
 
-def test_chk_2_2_pair_counts():
-    assert [round(1.6e-3 * n * (n - 1) / 2) for n in (12936, 16522)] == [133862, 218368]
+@pytest.mark.parametrize(("images", "pairs", "taken"), [(12936, 83_663_580, 133_862), (16522, 136_479_981, 218_368)])
+def test_chk_2_2_pair_counts(images, pairs, taken):
+    """With exactly that many pairs at 0.25 and all others at 1, eps is 0.25; with one pair fewer it is not."""
+    assert images * (images - 1) // 2 == pairs
+    rows, columns = (side[:taken] for side in np.triu_indices(700, 1))
+    for stored in (taken, taken - 1):
+        near = sparse.coo_array((np.full(stored, 0.25, np.float32), (rows[:stored], columns[:stored])), shape=(images, images))
+        both = near + near.T
+        own = sparse.coo_array((np.zeros(images, np.float32), (np.arange(images), np.arange(images))), shape=both.shape)
+        data = np.concatenate([both.tocoo().data, own.data])
+        places = tuple(np.concatenate([a, b]) for a, b in zip(both.tocoo().coords, own.coords))
+        eps = eps_from_closest_pairs(JaccardGraph(sparse.csr_array((data, places), shape=both.shape)))
+        assert (eps == 0.25) == (stored == taken)
 
 
 def test_chk_shared_4():
@@ -204,8 +215,14 @@ def test_labels_are_checked():
     assert (nothing.num_clusters, nothing.outliers) == (0, 3)
 
 
-def test_chk_6_1_number_of_clusters():
-    assert [n // 15 for n in (12936, 16522)] == [862, 1101]
+@pytest.mark.parametrize(("images", "clusters"), [(12936, 862), (16522, 1101)])
+def test_chk_6_1_number_of_clusters(images, clusters, monkeypatch):
+    """floor(N / 15): 862.4 and 1101.47 are cut."""
+    asked = []
+    monkeypatch.setattr("reidkit.labels.clustering.kmeans", lambda rows, k, seed: asked.append(k) or np.zeros(len(rows), int))
+    how = ClusterSettings(clustering="kmeans", clusters=0)
+    cluster(np.ones((images, 2), np.float32), np.zeros(images, int), how)
+    assert asked == [clusters]
 
 
 def test_chk_6_2_camera_normalisation():

@@ -7,19 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from reidkit.diagnose.convergence import peak_step, progressive_steps
 from reidkit.errors import LabelsError, ReidkitError
+from reidkit.features import Features
 from reidkit.labels import ClusterSettings, cluster, label_change, search_eps
 from reidkit.methods.learn_by_guessing import LearnByGuessing
 from reidkit.methods.learn_by_guessing import Recipe as Guessing
 from reidkit.models import (
     build_embedder,
 )
+from reidkit.records import make_records
 from reidkit.training import fit
-from tests.contract.checks import SCHEDULE, Bench
+from tests.contract.checks import SCHEDULE, Bench, assert_same_run
+from tests.toys import toy_records
 
 IMAGES = torch.randn(8, 3, 32, 16, generator=torch.Generator().manual_seed(0))
 
@@ -68,6 +72,42 @@ def test_chk_6_6_and_6_7_the_body_is_frozen_first(bench: Bench, tmp_path: Path) 
     moved = [name for name, tensor in body.items() if not torch.equal(tensor, method.embedder.state_dict()[name])]
     assert any("running_mean" in name for name in moved) and any("conv" in name for name in moved)
     assert np.array_equal(run.labels[0], run.labels[1]), "labels stand still within a step"
+
+
+def test_chk_6_7_the_classifier_has_a_row_for_each_kept_cluster() -> None:
+    """Six tight groups of which two are seen by one camera only: six clusters are found, four kept, four rows made."""
+    rows, cameras = blobs(0.05), np.arange(48) % 2
+    cameras[:16] = 0
+    frame = pd.DataFrame({"path": [f"{i}.png" for i in range(48)], "identity": range(48), "camera": cameras})
+    features = Features(np.tile(rows, 8), make_records(frame, check_paths=False).blind())
+    method = LearnByGuessing(build_embedder("tiny"), Guessing(eps=0.1, camera="as-is"))
+    labels = method.prepare_epoch(features, 0)
+    assert labels.history["clusters_before_selection"] == 6 and labels.num_clusters == 4
+    assert method.classifier.classes == len(method.centres.value) == 4
+    assert set(labels.labels[:16]) == {-1} and sorted(set(labels.labels[16:])) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "eps"), [({"single_camera": "drop"}, 0.02), ({"camera": "normalised"}, 0.6)], ids=["selection", "normalisation"]
+)
+def test_under_one_camera_its_parts_reduce_to_the_plain_ones(change: dict[str, str], eps: float, tmp_path: Path) -> None:
+    """No cluster can have two cameras, so that rule does not apply; statistics of the camera are those of all images."""
+    one = toy_records(cameras=1, shots=4).train
+    plain = {"single_camera": "keep", "camera": "as-is"}
+    runs = []
+    for number, recipe in enumerate((plain | change, plain)):
+        method = LearnByGuessing(build_embedder("tiny"), Guessing(eps=eps, min_size=2, frozen_epochs=0, epochs=1, **recipe))
+        if change.get("camera") and recipe == plain:
+            method.label = lambda features, made=method: type(made).label(made, standardised(features))  # type: ignore[method-assign]
+        runs.append((method, fit(method, one, schedule=SCHEDULE, out=tmp_path / str(number), progress=False)))
+    assert len(runs[0][1].losses)
+    assert_same_run(*runs)
+
+
+def standardised(features: Features) -> Features:
+    """Every column by the mean and deviation of all images, without a word about cameras."""
+    unit = features.unit().matrix.astype(np.float64)
+    return replace(features, matrix=((unit - unit.mean(0)) / np.maximum(unit.std(0), 1e-6)).astype(np.float32))
 
 
 def test_the_schedule_begins_anew_when_the_body_thaws() -> None:

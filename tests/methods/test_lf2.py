@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,25 @@ def test_chk_7_5_the_teacher_alone_is_tested(bench: Bench) -> None:
     for parameter in method.student.parameters():
         parameter.data.add_(1.0)
     assert torch.equal(before, method.embed_test(IMAGES))
+
+
+def test_chk_7_6_the_teacher_is_averaged_as_mmts(bench: Bench) -> None:
+    """CHK-4.1 through LF2's own step: 100 becomes 1, 1.5, 2, 3 as the student takes 1, 2, 3, 6; statistics are left alone."""
+    method, batch = first_batch(bench, LF2)
+    loss = method.loss(batch)
+    pairs = [(method.teacher, method.student), (method.teacher_classifier, method.classifier)]
+    parameters = [(next(teacher.parameters()), next(student.parameters())) for teacher, student in pairs]
+    statistics, values = method.teacher.norm.running_mean.clone(), []
+    method.student.norm.running_mean.add_(1.0)
+    for teacher, _ in parameters:
+        teacher.data.fill_(100.0)
+    for value in (1.0, 2.0, 3.0, 6.0):
+        for _, student in parameters:
+            student.data.fill_(value)
+        method.after_step(batch, loss)
+        values.append([teacher.flatten()[0].item() for teacher, _ in parameters])
+    assert np.array(values) == pytest.approx(np.repeat([[1.0], [1.5], [2.0], [3.0]], 2, axis=1))
+    assert torch.equal(statistics, method.teacher.norm.running_mean)
 
 
 @pytest.mark.parametrize("fusion", ["teacher-parts", "global"])

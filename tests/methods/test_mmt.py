@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from reidkit.losses import pairwise_distances, softmax_triplet
 from reidkit.method import follow, ramped
 from reidkit.methods.mmt import MMT
 from reidkit.models import (
@@ -77,6 +79,19 @@ def test_chk_4_8_classifiers_start_equal_and_statistics_are_not_averaged(bench: 
     method.after_step(batch, method.loss(batch))
     moved = method.teachers[0].embedder.neck.running_mean - statistics
     assert moved.abs().max() < 0.5, "the teacher's statistics are its own"
+
+
+def test_chk_4_9_both_row_norms_count() -> None:
+    """2 |a|^2 - 2ab, right for unit vectors only, would give -4 from a and 12 from b; the squared distance is 4."""
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 0.0]])
+    assert [(2 * x @ x.T - 2 * x @ y.T).item() for x, y in ((a, b), (b, a))] == [-4.0, 12.0]
+    assert pairwise_distances(a, b).square().item() == pairwise_distances(b, a).square().item() == 4.0
+    features = torch.tensor(
+        [[1.0, 0.0], [3.0, 0.0], [0.0, 5.0], [0.0, 6.0]]
+    )  # d_ap 2, 2, 1, 1; d_an to the nearest of the others
+    others = [26**0.5, 34**0.5, 26**0.5, 37**0.5]
+    wanted = sum(math.log1p(math.exp(near - far)) for near, far in zip((2, 2, 1, 1), others, strict=True)) / 4
+    assert softmax_triplet(features, torch.tensor([0, 0, 1, 1])).item() == pytest.approx(wanted, rel=1e-6)
 
 
 def test_groups_give_the_statistics_of_small_batches() -> None:
