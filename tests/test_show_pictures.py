@@ -102,6 +102,16 @@ def test_thumbnails_from_files_equal_those_from_memory_and_damage_is_told(tmp_pa
         thumbnails(stored, [2])
 
 
+def test_a_few_thumbnails_of_very_many_images_cost_what_a_few_do(tmp_path, monkeypatch) -> None:
+    table = records(6)
+    for row, name in enumerate(table.frame["path"]):
+        Image.fromarray(table.pixels[row]).save(tmp_path / name)
+    stored = make_records(table.frame, root=tmp_path)
+    monkeypatch.setenv("REIDKIT_PHOTOGRAPHS", "1")
+    monkeypatch.setattr(Records, "paths", property(lambda self: pytest.fail("all paths were made")))
+    np.testing.assert_array_equal(thumbnails(stored, [4, 1], height=32), thumbnails(table, [4, 1], height=32))
+
+
 def test_no_view_takes_more_than_four_hundred_thumbnails() -> None:
     table = records(MOST + 1, size=(4, 2))
     assert len(thumbnails(table, range(MOST), height=4)) == MOST

@@ -42,7 +42,7 @@ def thumbnails(
         )
     if not shows_pictures(table):
         return np.full((len(index), height, width or height // 2, 3), 235, np.uint8)
-    images = [_image(table, int(row)) for row in index]
+    images = _images(table, index)
     if width is None:
         upright = not images or images[0].width < TALL * images[0].height
         width = height // 2 if upright else height
@@ -69,5 +69,8 @@ def veiled(pictures: UInt8[np.ndarray, "n h w 3"], stripe: int, stripes: int) ->
     return seen
 
 
-def _image(table: ImageTable, row: int) -> Image.Image:
-    return Image.fromarray(table.pixels[row]) if table.pixels is not None else decode(table.paths[row])
+def _images(table: ImageTable, rows: np.ndarray) -> list[Image.Image]:
+    if table.pixels is not None:
+        return [Image.fromarray(table.pixels[row]) for row in rows]
+    names = table.frame["path"].to_numpy()[rows]  # `table.paths` would make those of all images
+    return [decode(name if table.root is None else table.root / name) for name in names]
