@@ -112,7 +112,8 @@ def apart(matrix):
 
 raw = apart(features)
 why = "; ".join(f"{name} {value:.3f}" for name, value in raw.items())
-lesson.reveal("nearer", min(raw, key=raw.get), tell=f"Mean cosine distances: {why}.")
+why = f"Mean cosine distances: {why}. But guesses are made of the *nearest*, not of averages; look at those next."
+lesson.reveal("nearer", min(raw, key=raw.get), tell=why)
 
 # %% [markdown]
 # A suspect: each camera shifts and stretches the features of everybody before it. Then both can be taken out, per dimension, with
@@ -318,9 +319,9 @@ for axes, (name, funnel) in zip(panels, funnels.items()):
     axes.barh(y, clustered - funnel["right"], left=funnel["right"], **wrong)
     words = [f"{p:.0%} in {c}" for p, c in zip(funnel["portion"], funnel["clusters"])]
     for place, text in zip(y[1:], words[1:]):
-        axes.text(0.98 * len(train), place, text, va="center", ha="right", fontsize=8)
+        axes.text(1.03 * len(train), place, text, va="center", fontsize=8)
     axes.set_yticks(y, funnel["stage"], fontsize=8)
-    axes.set(xlabel="images", title=name)
+    axes.set(xlabel="images", title=name, xlim=(0, 1.5 * len(train)))
 axes.invert_yaxis()
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 ends = pd.DataFrame({name: f.iloc[3] for name, f in funnels.items()}).T
