@@ -71,15 +71,21 @@ def agreement(one: Rendering, other: Rendering) -> float:
 
 
 def speed(make: Callable[[], int]) -> dict[str, float]:
-    """Median over `REPEATS` calls, after one to warm up; `make` returns the number of its images."""
+    """Median over `REPEATS` calls, after one to warm up; `make` returns the number of its images.
+
+    `cores` is how many cores the measurement got: fewer than the machine has, and others were at work beside it.
+    """
     make()
-    rates, work = [], []
+    rates, work, cores = [], [], []
     for _ in range(REPEATS):
         begun, worked = time.perf_counter(), time.process_time()
         made = make()
-        rates.append(made / (time.perf_counter() - begun))
-        work.append(1000 * (time.process_time() - worked) / made)
-    return {"images_a_second": round(median(rates), 1), "core_ms_an_image": round(median(work), 2)}
+        elapsed, worked = time.perf_counter() - begun, time.process_time() - worked
+        rates.append(made / elapsed)
+        work.append(1000 * worked / made)
+        cores.append(worked / elapsed)
+    found = {"images_a_second": median(rates), "core_ms_an_image": median(work), "cores": median(cores)}
+    return {name: round(value, 1 if name == "images_a_second" else 2) for name, value in found.items()}
 
 
 def in_batches(settings: WorldSettings, device: torch.device, batch: int) -> int:
@@ -144,12 +150,13 @@ def paragraph(record: dict[str, Any]) -> str:
         f"Measured on {record['date']} on a machine of {record['machine']} with {record['threads']} threads and torch "
         f"{record['torch']}, median of {record['repeats']}; batches of {record['batch']} on: {record['device']}.",
         "",
-        "| picture | one at a time: images/s | ms of a core | in batches: images/s | ms of a core | of these placing | sensor |",
-        "|---|---|---|---|---|---|---|",
+        "| picture | one at a time: images/s | ms of a core | cores it got | in batches: images/s | ms of a core | cores it got "
+        "| placing, ms | sensor, ms |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for shape in (name for name in record if "x" in name and isinstance(record[name], dict)):
         alone, batch, left = (record[shape][name] for name in ("one_at_a_time", "in_batches", "remainder_ms"))
-        cells = [alone["images_a_second"], alone["core_ms_an_image"], batch["images_a_second"], batch["core_ms_an_image"]]
+        cells = [way[name] for way in (alone, batch) for name in ("images_a_second", "core_ms_an_image", "cores")]
         lines.append(f"| {shape} | " + " | ".join(f"{cell:g}" for cell in [*cells, left["placing"], left["sensor"]]) + " |")
     return "\n".join(lines) + "\n"
 
