@@ -9,6 +9,7 @@ import pandas as pd
 
 from reidkit.diagnose import Diagnosis, diagnose
 from reidkit.diagnose.deletion import SHARES, SIDES, PairDeletion, marked
+from reidkit.diagnose.feature_maps import FeatureMaps
 from reidkit.records import Records
 from tests.toys import toy_records
 
@@ -50,6 +51,18 @@ def groups() -> dict[int, np.ndarray]:
     """Size of a batch-norm group -> features (3, N, 6), steadier the larger the group."""
     noise = np.random.default_rng(2).normal(0, 1, (3, len(images()), 6))
     return {size: features() + noise / size for size in range(4, 21, 4)}
+
+
+def looks() -> FeatureMaps:
+    """Maps, pooled features and gates of three pictures: five features of a network with two halves."""
+    draw, pixels = np.random.default_rng(3), images().pixels[:3]
+    activity, loss, pooled, gates = (draw.random(k, np.float32) for k in ((5, 3, 4, 2), (5, 3, 16, 8), (2, 3, 12), (2, 3, 12)))
+    return FeatureMaps(("g", "u", "l", "g+u", "g+l"), pixels, activity, loss, pooled, gates)
+
+
+def part_labels() -> np.ndarray:
+    """(N, 3): of the whole body and of two halves."""
+    return np.stack([labels(epoch) for epoch in range(EPOCHS)], axis=1)
 
 
 def deletion() -> PairDeletion:
