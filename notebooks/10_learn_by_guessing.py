@@ -442,6 +442,7 @@ for axes, term in zip(figure.subplots(1, 3), ("identity", "triplet", "centre")):
     axes.set(xlabel="batch of the first step", ylabel="loss", title=term)
 axes.legend(fontsize=7)
 words = "; ".join(f"{name} {ends[name, 'identity']:.2f}" for name in first)
+words = words if len(first["all at once"]) else "none, since one cluster is nothing to be told apart"
 alt = "The three terms of the loss over the first step, averages of five batches; grey: the body is frozen. "
 lesson.figure(figure, f"{alt}Identity loss over the last five batches: {words}.")
 
@@ -503,7 +504,7 @@ for axes, (column, words) in zip(figure.subplots(1, 3), shown.items()):
         x, y = np.arange(len(steps_of)) + 1, steps_of[column].to_numpy()
         x, y = (np.r_[0, x], np.r_[direct, y]) if column == "mean_ap" else (x, y)
         axes.plot(x, y, color=colour, marker=marker, label=name)
-    axes.set(xlabel="step", ylabel=words, ylim=(0, None))
+    axes.set(xlabel="step", ylabel=words, ylim=(0, 1.1 * told[column].max()))
     axes.set_xticks(np.arange(0 if column == "mean_ap" else 1, max(map(len, table.values())) + 1))
 axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 words = "; ".join(
