@@ -16,7 +16,7 @@ from reidkit.compute import Compute, Processes
 from reidkit.method import Method
 from reidkit.methods import all_methods
 from reidkit.training import fit, judge_on
-from tests.contract.checks import SCHEDULE, Bench, state
+from tests.contract.checks import BF16_SIZE, SCHEDULE, Bench, state
 from tests.toys import toy_records
 
 SGD = replace(SCHEDULE, epochs=1, optimiser="sgd", learning_rate=1e-2)
@@ -64,7 +64,8 @@ def main(folder: Path) -> None:
         run(cls, folder / name / "resumed", epochs=1)
         run(cls, folder / name / "resumed", allow=("schedule.epochs",))
         run(cls, folder / name / "sgd", epochs=1, schedule=SGD)
-    run(all_methods()["SourcePretraining"], folder / "bf16", epochs=1, compute=Compute("cpu", "bf16"))
+    wide = replace(SCHEDULE, size=BF16_SIZE)
+    run(all_methods()["SourcePretraining"], folder / "bf16", epochs=1, schedule=wide, compute=Compute("cpu", "bf16"))
     Processes.average_gradients = lambda self, parameters: None  # type: ignore[method-assign]
     run(all_methods()["ClusterAndFinetune"], folder / "fault", epochs=1)
 

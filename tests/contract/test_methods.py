@@ -105,7 +105,7 @@ def test_same_seed_same_run(bench: Bench, cls: type, tmp_path: Path) -> None:
 
 @every_method
 def test_bf16_stays_finite(bench: Bench, cls: type, tmp_path: Path) -> None:
-    _, capsule = checks.trained(bench, cls, tmp_path, compute=Compute("cpu", "bf16"), epochs=1)
+    _, capsule = checks.trained(bench, cls, tmp_path, compute=Compute("cpu", "bf16"), epochs=1, size=checks.BF16_SIZE)
     assert len(capsule.losses) and np.isfinite(capsule.losses["value"]).all()
 
 
