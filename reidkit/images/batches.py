@@ -115,8 +115,8 @@ def preloaded(table: Table, most: int = MOST_IN_MEMORY) -> Table:
     if first.nbytes * len(table) > most:
         return table
     pixels = np.empty((len(table), *first.shape), np.uint8)
-    for row, image in enumerate(pictures(table, range(len(table)))):
-        if np.shape(image) != first.shape:
+    for row, image in enumerate(map(np.asarray, pictures(table, range(len(table))))):
+        if image.shape != first.shape:
             return table
         pixels[row] = image
     return replace(table, pixels=pixels)
