@@ -409,7 +409,9 @@ hidden.round(3)
 ratio = hidden["lower / upper"]
 outcome = 0 if ratio["g+u"] < 0.8 else 2 if ratio["g+u"] > 1.25 else 1
 why = f"Lower over upper: g {ratio['g']:.2f}, u {ratio['u']:.2f}, l {ratio['l']:.2f}, g+u {ratio['g+u']:.2f}, g+l {ratio['g+l']:.2f}. "
-why += "Hide a half, and the gate that it makes changes; so g+u leans on the upper half more than g does if its ratio is smaller."
+leans = "more" if ratio["g+u"] < ratio["g"] else "no more"
+why += f"g+u leans on the upper half {leans} than g does: hiding that half also changes the gate that it makes. The map showed "
+why += f"{shares['g+u']:.0%} of its activity there."
 lesson.reveal("hide", answers[outcome], tell=why)
 for name, column in (("g", "g"), ("u", "u"), ("l", "l"), ("g_u", "g+u"), ("g_l", "g+l")):
     lesson.record(f"lower_over_upper_{name}", ratio[column], "ratio")
@@ -502,18 +504,19 @@ def with_ours(net):
 
 
 # %%
-untaught = {"printed loss": silent(released, as_released), "with a loss on phi": silent(released, with_ours)}
+untaught = {"printed loss": silent(released, as_released)}
+gradients = {
+    name: "None" if p.grad is None else "there" for name, p in released.fusion.attention.named_parameters()
+}
+untaught["with a loss on phi"] = silent(released, with_ours)
 for name, found in untaught.items():
     print(f"{name}: {len(found)} parameters without a gradient: {', '.join(found) or 'none'}")
-lesson.record(
-    "gate_parameters_without_gradient",
-    sum("fusion" in name for name in untaught["printed loss"]),
-    "parameters",
-)
-{name: parameter.grad is None for name, parameter in released.fusion.attention.named_parameters()}
+silenced = sum("fusion" in name for name in untaught["printed loss"])
+lesson.record("gate_parameters_without_gradient", silenced, "parameters")
+pd.Series(gradients, name="gradient in the gate's MLPs after the printed loss").to_frame()
 
 # %% [markdown]
-# None, everywhere in the gate: the printed loss contains $u$ and $l$ of the student, and no $\varphi_j$. An optimiser passes over
+# The printed loss contains $u$ and $l$ of the student, and no $\varphi_j$: there is no way back into the gate. An optimiser passes over
 # what has no gradient; not even weight decay touches it. Nothing warns, the loss falls, the score rises.
 #
 # So what is a random gate worth? Set its MLP to zero (then $Z_j = F_j / 2$), or draw it anew, and cluster with the same trained
