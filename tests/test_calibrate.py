@@ -167,6 +167,24 @@ def test_a_record_is_kept_for_the_same_code_only(script, tmp_path):
     assert script.begin(path, "demo")["pairs"] == {}
 
 
+def test_record_and_page_are_written_after_every_run(script, pages, tmp_path, monkeypatch, capsys):
+    made, whole = [], GOOD["standard"] | {"plain_information_last": 0.8}
+
+    def measured(profile, pair, run, seed):
+        made.append((pair, seed, run))
+        if len(made) > 1:
+            kept = json.loads((tmp_path / "calibration.json").read_text(encoding="utf-8"))
+            assert (tmp_path / "calibration.md").read_text(encoding="utf-8") == pages.page(kept)
+        return whole if run == "plain" else {}
+
+    monkeypatch.setattr(script, "measure", measured)
+    assert script.main(["--pairs", "standard", "--seeds", "0", "4", "--out", str(tmp_path)]) == 0
+    assert made == [("standard", seed, run) for seed in (0, 4) for run in script.RUNS]
+    told = capsys.readouterr().out
+    assert "standard, seed 4, plain: " in told and "5 of 5 wishes met" in told
+    assert set(json.loads((tmp_path / "calibration.json").read_text())["pairs"]["standard"]) == {"0", "4"}
+
+
 def test_seeds_and_names_are_refused_with_a_status(script, tmp_path, capsys):
     assert script.main(["--seeds", "-1", "--out", str(tmp_path)]) == 2
     assert "0 or more" in capsys.readouterr().err and not list(tmp_path.iterdir())
