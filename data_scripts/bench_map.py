@@ -4,7 +4,8 @@
 The page holds nothing but the map, with `embedding_map.js` as the package ships it. While the wheel turns, the map is dragged
 or the pointer moves over it, the page notes when each frame is drawn. Without a graphics card WebGL is drawn by the processor:
 the record says so, and the figures are then a lower bound. A busy machine shows in the row "idle", where nothing but the page's
-own clock runs: goals are judged only where idle is above 50 frames a second. Processor time a frame is what such a machine can
+own clock runs: goals are judged only where idle is above 50 frames a second and, before the start, less than half of the cores had work (the
+row alone does not show it: a page at rest needs next to nothing). Processor time a frame is what such a machine can
 still tell.
 """
 
@@ -113,22 +114,26 @@ def processor_seconds() -> float:
 def measure(chromium: str, points: tuple[int, ...], seconds: float) -> dict[str, Any]:
     """The record: one row a number of points and gesture."""
     rows: list[dict[str, Any]] = []
+    quiet = os.getloadavg()[0] <= usable_cores() / 2
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 700, "height": 620})
         for count in points:
+            page = browser.new_page(viewport={"width": 700, "height": 620})  # its own: a page counts until it is closed
             page.set_content(page_of(count))
             box = page.locator(".reidkit-map-frame").bounding_box()
             assert box is not None
             page.wait_for_timeout(1000)
+            gesture(page, "wheel", dict(box), seconds)  # warms up: shaders and scripts are compiled at first use
             for name in ("idle", "wheel", "drag", "hover"):
                 rows.append({"points": count, "gesture": name, **gesture(page, name, dict(box), seconds)})
+            page.close()
+        page = browser.new_page()
         ask = "() => { const g = document.createElement('canvas').getContext('webgl2');"
         ask += " return g.getParameter(g.getExtension('WEBGL_debug_renderer_info').UNMASKED_RENDERER_WEBGL); }"
         renderer, version = str(page.evaluate(ask)), browser.version
         browser.close()
     software = any(word in renderer.lower() for word in ("swiftshader", "llvmpipe", "software"))
-    goals = [verdict(rows, count) for count in points if count in GOALS]
+    goals = [verdict(rows, count, quiet) for count in points if count in GOALS]
     return {
         "what": "frames a second of the embedding map in headless Chromium",
         "renderer": renderer,
@@ -144,11 +149,11 @@ def measure(chromium: str, points: tuple[int, ...], seconds: float) -> dict[str,
     }
 
 
-def verdict(rows: list[dict[str, Any]], points: int) -> dict[str, Any]:
-    """The slowest gesture against its goal; not judged on a machine too busy for an empty page."""
+def verdict(rows: list[dict[str, Any]], points: int, quiet: bool = True) -> dict[str, Any]:
+    """The slowest gesture against its goal; not judged on a machine with other work, or too busy for an empty page."""
     speed = {row["gesture"]: row["frames_per_second"] for row in rows if row["points"] == points}
     idle, slowest = speed.pop("idle"), min(speed.values())
-    judged = {"reached": slowest >= GOALS[points]} if idle > QUIET else {"not_judged": "the machine was busy"}
+    judged = {"reached": slowest >= GOALS[points]} if quiet and idle > QUIET else {"not_judged": "the machine was busy"}
     return {"points": points, "slowest": slowest, "idle": idle, "goal": GOALS[points], **judged}
 
 
