@@ -3,10 +3,9 @@
 
 The page holds nothing but the map, with `embedding_map.js` as the package ships it. While the wheel turns, the map is dragged
 or the pointer moves over it, the page notes when each frame is drawn. Without a graphics card WebGL is drawn by the processor:
-the record says so, and the figures are then a lower bound. A busy machine shows in the row "idle", where nothing but the page's
-own clock runs: goals are judged only where idle is above 50 frames a second and, before the start, less than half of the cores had work (the
-row alone does not show it: a page at rest needs next to nothing). Processor time a frame is what such a machine can
-still tell.
+the record says so, and the figures are then a lower bound. Goals are judged only where, before the start, less than half of
+the cores had work, and the page at rest (row "idle") reaches 50 frames a second. Processor time a frame is what a busy machine
+can still tell.
 """
 
 from __future__ import annotations
