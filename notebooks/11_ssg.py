@@ -28,7 +28,7 @@ profile: str = "demo"  # "smoke" (seconds), "demo" (minutes), "full" (a GPU)
 seed: int = 0  # the first of the seeds; of the worlds as well
 out: str = ""  # folder for what the notebook makes; empty: runs/11_ssg/...
 rounds: int = 0  # clusterings of each run in section 5; 0: by profile
-boxes: list = [0.0, 0.3, 0.6, 1.0]  # the dial of section 6: how badly the detector places its boxes
+boxes: list = [0.0, 0.5, 1.0]  # the dial of section 6: how badly the detector places its boxes
 
 # %%
 from dataclasses import replace
