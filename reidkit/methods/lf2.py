@@ -7,7 +7,7 @@ section 7. In the released code no loss depends on the fused features, so that t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +29,11 @@ class Recipe(ClusterSettings):
 
     Args:
         clustering: mini-batches in the published code. [code: DJEddyking/LF2 target_train.py]
-        clusters: M for every view (best 700 on D->M, 900 on M->D). [code: DJEddyking/LF2 target_train.py]
+        clusters: M of every view (best 700 on D->M, 900 on M->D). [code: DJEddyking/LF2 target_train.py]
+        part_clusters: M of the upper and of the lower view where they have numbers of their own. [code: DJEddyking/LF2
+            target_train.py, one number for all]
+        sigmoid: of the fusion module: ``"inside"`` the product (figure 3 and code) or ``"outside"`` (the slides' formula).
+            [code: DJEddyking/LF2 reid/models/resnet.py]
         alpha, lambda_value, gamma: weights of L_ReID, its triplet, the part triplets. [code: DJEddyking/LF2 reid/trainers.py]
         fusion: what is clustered: ``"fused"`` features, ``"teacher-parts"`` (the row without the fusion module), or
             ``"global"`` only (the baseline: L_ReID alone). [paper: the method as described]
@@ -41,6 +45,8 @@ class Recipe(ClusterSettings):
 
     clustering: str = "kmeans"
     clusters: int = 700
+    part_clusters: tuple[int, ...] = ()
+    sigmoid: str = "inside"
     alpha: float = 1.0
     lambda_value: float = 1.0
     gamma: float = 0.5
@@ -63,6 +69,7 @@ class LF2(Method):
         self.recipe, self.seed = recipe or Recipe(), seed
         self.student, self.teacher = student, teacher_of(student)
         self.fusion = fusion.requires_grad_(self.recipe.fusion_loss == "triplet")
+        self.fusion.sigmoid = self.recipe.sigmoid
         for norm in self.fusion.norms:
             norm.requires_grad_(False)
         self.draw_by = (0,) if self.recipe.fusion == "global" else (0, 1, 2)
@@ -81,7 +88,9 @@ class LF2(Method):
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         unit = features.unit()
-        made = [cluster(unit.part(view).matrix, features.camera, self.recipe, seed=self.seed) for view in self.draw_by]
+        many = (self.recipe.clusters, *(self.recipe.part_clusters or (self.recipe.clusters,) * 2))
+        how = [replace(self.recipe, clusters=many[view]) for view in self.draw_by]
+        made = [cluster(unit.part(v).matrix, features.camera, how[v], seed=self.seed) for v in self.draw_by]
         if made[0].num_clusters:
             rows = torch.from_numpy(centroids(unit.part(0).matrix, made[0].labels))
             self.classifier.remake(rows)

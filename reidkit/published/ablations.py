@@ -136,6 +136,7 @@ ABLATIONS: dict[str, dict[str, Row]] = {
         "LF2 w/o FM": Row("LF2", {"fusion": "teacher-parts"}, source="slides, components"),
         **{f"LF2, M = {m}": Row("LF2", {"clusters": m}, source="slides, components") for m in (500, 700, 900)},
         "trained fusion": Row("LF2", {"fusion_loss": "triplet"}, source="ours: the released fusion gets no gradient"),
+        "sigmoid outside": Row("LF2", {"sigmoid": "outside"}, source="slides, formula of the fusion module"),
         "lambda = 0": Row("LF2", {"lambda_value": 0.0}, source="ours"),
     },
     "BoT": {

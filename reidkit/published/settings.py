@@ -120,7 +120,7 @@ def _lf2(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, *
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "LF2"))
         student = PartExperts(trunk)
-        fusion = FusionModule(student.dimension)
+        fusion = FusionModule(student.dimension, sigmoid=options.get("sigmoid", "inside"))
     return lf2.LF2(student, fusion, lf2.Recipe(**options), seed=seed)
 
 

@@ -51,7 +51,7 @@ def watch() -> None:
     def align(self: Processes, module: Method) -> None:
         before = [p.detach().clone() for p in module.parameters()]
         honest(self, module)
-        DRIFT.append(max(float((p - old).abs().max()) for p, old in zip(module.parameters(), before, strict=True)))
+        DRIFT.append(max(float((p.detach() - old).abs().max()) for p, old in zip(module.parameters(), before, strict=True)))
 
     Processes.align = align  # type: ignore[method-assign]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from reidkit.features import extract
 from reidkit.methods.lf2 import LF2
 from reidkit.models import (
     FusionModule,
@@ -111,6 +112,22 @@ def test_chk_7_6_the_teacher_is_averaged_as_mmts(bench: Bench) -> None:
         values.append([teacher.flatten()[0].item() for teacher, _ in parameters])
     assert np.array(values) == pytest.approx(np.repeat([[1.0], [1.5], [2.0], [3.0]], 2, axis=1))
     assert torch.equal(statistics, method.teacher.norm.running_mean)
+
+
+def test_each_view_may_have_its_own_number_of_clusters(bench: Bench) -> None:
+    toy = bench.build(LF2)
+    features = extract(toy.embed, bench.target.train.blind(), size=(32, 16), parts=3, flip=True, progress=False)
+    for parts, wanted in (((), (8, 8, 8)), ((5, 3), (8, 5, 3))):
+        toy.recipe = replace(toy.recipe, part_clusters=parts)
+        assert toy.prepare_epoch(features, 0).clusters_per_view == wanted
+    assert toy.classifier.classes == 8
+
+
+def test_the_recipe_says_where_the_sigmoid_stands(bench: Bench) -> None:
+    toy = bench.build(LF2)
+    assert toy.fusion.sigmoid == "inside"
+    LF2(toy.student, toy.fusion, replace(toy.recipe, sigmoid="outside"))
+    assert toy.fusion.sigmoid == "outside"
 
 
 @pytest.mark.parametrize("fusion", ["teacher-parts", "global"])
