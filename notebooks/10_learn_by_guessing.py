@@ -678,7 +678,7 @@ lesson.record("dial_excess_truth", floor, "nats")
 
 # %%
 made, site = sites[dial["dependence"].max(), "normalised"]
-lesson.show(ClusterGallery(made, site, fault="least pure", rows=3, across=12))
+lesson.show(ClusterGallery(made, site, fault="least pure", rows=2, across=10))
 
 # %% [markdown]
 # ## 7 · What to keep
