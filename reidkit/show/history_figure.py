@@ -29,7 +29,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
             "camera_information": "I(label; camera)",
             "camera_information_chance": "by chance",
             "camera_floor": "I(identity; camera)",
-            "camera_entropy": "H(camera), the ceiling",
+            "camera_entropy": "H(camera), ceiling",
         },
     ),
     (
