@@ -579,7 +579,7 @@ for axes, (column, (unit, title, level)) in zip(figure.subplots(2, 2).flat, pane
     if column == "camera_information":
         axes.plot(chance.index, chance, color=GREY, ls=":", marker="x", label="last run by chance")
     axes.set(xlabel="clustering step", ylabel=unit, title=title, ylim=(0, None), xticks=table.index)
-figure.axes[0].legend(fontsize=6)
+figure.axes[0].legend(fontsize=6, loc="center right")
 last = {name: table["excess"].iloc[-1] for name, table in tables.items()}
 text = f"first {tables['SSG']['excess'].iloc[0]:.2f}, last {said(last)}; true identities {floor.excess:.2f}"
 lesson.figure(figure, f"Four curves of four runs. Camera information above chance, in nats: {text}.")
@@ -631,8 +631,9 @@ for axes, (column, title) in zip(figure.subplots(1, 3), columns.items()):
             )
             ends[f"{name}, {column}"] = curves.mean(0)[-1]
             axes.legend(fontsize=6)
-    axes.set(xlabel="clustering step", title=title, ylim=(0, None))
-text = f"{len(kept)} seeds; at last: {said(ends)}" if ends else "nothing is recorded yet"
+    axes.set(xlabel="clustering step", ylim=(0, None))
+    axes.set_title(title, fontsize=9)
+text = f"seeds {len(kept)}; at last {said(ends)}" if ends else "nothing is recorded yet"
 lesson.figure(figure, f"Recorded curves of three runs on MMT, mean and deviation over seeds: {text}.")
 
 # %%
@@ -702,7 +703,7 @@ def state(judge, mu, run) -> dict:
     """The end of a run: score, loss of the judge of the whole body, its ceilings, and what the features are like."""
     labels, losses = run.capsule.labels[-1], run.capsule.losses
     plain, told = ceilings_of(labels[labels >= 0], train.camera[labels >= 0])
-    heard = losses[(losses["term"] == "camera_full") & (losses["epoch"] == run.capsule.epochs - 1)]["value"]
+    heard = losses[losses["term"] == "camera_full"]["value"]
     matrix = final(run)
     spectrum = np.linalg.svd(matrix - matrix.mean(0), compute_uv=False) ** 2
     row = {
@@ -735,8 +736,8 @@ for axes, (column, title) in zip(figure.subplots(1, 3), views.items()):
             axes.plot(at, part["H(C)"], color=BLACK, ls=":", label="H(C)")
             axes.plot(at, part["H(C | cluster)"], color=GREY, ls="--", label="H(C | cluster)")
     axes.set_xticks(range(len(values)), [f"{mu:g}" for mu in values])
-    axes.set(xlabel="mu", ylabel=column, title=title, ylim=(0, None))
-    axes.legend(fontsize=6)
+    axes.set(xlabel="mu", ylabel=column, title=title, ylim=(0.45, 1.02) if column == "line" else (0, None))
+    axes.legend(fontsize=6, loc="lower left")
 by = dial.set_index(["judge", "mu"])
 ends = by.loc["told"].iloc[-1]
 lesson.figure(
@@ -748,10 +749,13 @@ lesson.figure(
 score = by.loc["told", "mAP"]
 broken = [f"{mu:g}" for mu in mus if score[mu] <= 0.8 * score[0.0]]
 why = f"mAP by mu: {said({f'{mu:g}:': value for mu, value in score.items()}, 3)}. "
-why += f"Directions that carry the features: {said({f'{mu:g}:': value for mu, value in by.loc['told', 'directions'].items()}, 1)}."
+fooled = by.loc[("plain", 1.8)]
+why += f"The plain judge at 1.8 loses {fooled['loss']:.2f} of at most {fooled['H(C)']:.2f} nats, and a fresh line still reads cameras with "
+why += f"{fooled['line']:.2f}: a judge at its ceiling has lost the game, which does not prove that the camera is gone."
 lesson.reveal("dial", broken[0] if broken else "none of these", tell=why)
 lesson.record("map_told_at_the_largest_mu", ends["mAP"], "fraction", "higher")
 lesson.record("judge_told_at_the_largest_mu", ends["loss"], "nats")
+lesson.record("line_while_the_plain_judge_is_fooled", fooled["line"], "fraction", "lower")
 
 # %% [markdown]
 # **Clusters that are cameras.** The judge hears the cluster. Let winter's cameras differ more and more, and look at what is
@@ -792,7 +796,7 @@ lesson.record("open_at_the_largest_gap", share, "fraction", "higher")
 # ## 7 · What to keep
 #
 # 1. Reversal: the judge learns as always, the feature gets that gradient times $-\mu$; $\mu = 0$ is the base bit for bit.
-# 2. A judge's loss is read between ceilings: $H(C)$ for the plain one, $H(C \mid \hat Y)$ for the one who is told the cluster.
+# 2. A judge's loss is read between ceilings, $H(C)$ or $H(C \mid \hat Y)$; a fooled judge is no proof, so ask a fresh one.
 # 3. Forgetting people never pays below $\mu = 1$ in the exact game; told the true person it never pays at all.
 # 4. In a laboratory with true persons the told judge spares them where people keep to cameras; in training it hears clusters.
 # 5. Where clusters are cameras, the told judge has nothing to ask; look at $H(C \mid \hat Y)$ before you believe in an adversary.
