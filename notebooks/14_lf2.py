@@ -91,9 +91,8 @@ def fresh(each) -> LF2:
 world, begun = target_of(profile, "standard", seed), fresh(seed)
 train, people, M = world.train, world.train.truth(), begun.recipe.clusters
 
+
 # %%
-
-
 class Halves(torch.nn.Module):
     """(B, 3 C): the whole map and its two halves, each pooled by mean plus maximum."""
 
