@@ -1,18 +1,24 @@
 """How many cores there are, and a few Python threads that each run compiled code of their own on one of them.
 
 Compiled kernels and matrix products release the interpreter lock. One thread a core, each with products of its own, needs
-no barrier: on a machine that others use as well, no core waits for the slowest.
+no barrier: on a machine that others use as well, no core waits for the slowest. Work that holds the interpreter lock gains
+nothing from threads: `in_forks` gives it processes.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from threading import Event, Lock
 from typing import TypeVar
+
+from reidkit.errors import ReidkitError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -64,6 +70,66 @@ def for_each(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
     with _torch_on_one_core(), ThreadPoolExecutor(workers, initializer=_one_core) as pool:
         for future in [pool.submit(loop) for _ in range(workers)]:
             future.result()
+
+
+def can_fork() -> bool:
+    """Whether this process may split into several: not on Windows and macOS, and not inside of a worker."""
+    return sys.platform == "linux" and not multiprocessing.current_process().daemon
+
+
+def in_forks(work: Callable[[Task], Result], tasks: Sequence[Task], count: int) -> Iterator[Result]:
+    """``map(work, tasks)`` in `count` forks of this process, in order; worker w does tasks w, w + count, …
+
+    A fork sees all that this process had at hand, so nothing is sent to it, and results wait in its pipe until they are read.
+    `work` must not use a GPU. What it raises is raised here.
+
+    Raises:
+        ReidkitError: a worker was killed.
+    """
+    context = multiprocessing.get_context("fork")
+    workers = []
+    try:
+        for number in range(min(count, len(tasks))):
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=_answer, args=(there, work, tasks[number::count]), daemon=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: the work is our own
+                process.start()
+            there.close()
+            workers.append((process, here))
+        for number in range(len(tasks)):
+            try:
+                result, error = workers[number % count][1].recv()
+            except EOFError:
+                raise ReidkitError(
+                    "A process that shared the work was killed.",
+                    rule="Each process lives until its part is done.",
+                    action="Look for a lack of memory, or set OMP_NUM_THREADS=1 to work in one process.",
+                ) from None
+            if error is not None:
+                raise error
+            yield result
+    finally:
+        for process, here in workers:
+            process.terminate()
+            here.close()
+            process.join()
+
+
+def _answer(pipe: Connection, work: Callable[[Task], Result], tasks: Sequence[Task]) -> None:
+    """In a fork: send (result, None) of each task, or (None, error) and no more."""
+    _one_core()
+    for task in tasks:
+        try:
+            answer: tuple[Result | None, BaseException | None] = (work(task), None)
+        except Exception as error:
+            answer = (None, error)
+        try:
+            pipe.send(answer)
+        except OSError:  # nobody reads any more
+            return
+        if answer[1] is not None:
+            return
 
 
 def on_one_core(work: Callable[[], Result]) -> Result:

@@ -15,13 +15,17 @@ from tqdm.auto import tqdm
 from reidkit.compute import Compute, threads
 from reidkit.errors import ReidkitError
 from reidkit.records import Records
+from reidkit.threads import can_fork, in_forks
 from reidkit.world.batches import take_pictures
 from reidkit.world.cameras import Camera, make_cameras
 from reidkit.world.network import Cast, draw_cast, plan
 from reidkit.world.settings import DIALS, PRESETS, SIZES, WorldSettings, resolve
-from reidkit.world.stage import Shot, shots_of, take_picture
+from reidkit.world.stage import Shot, shots_of, take_some
 from reidkit.world.truth import KINDS, PART_CODES, truth
 from reidkit.world.writer import in_memory, to_folder
+
+TOGETHER, AT_ONCE = 4, 64  # pictures whose bodies are rendered together; such groups that wait in threads
+MANY = 256  # pictures from which forks are worth their start
 
 __all__ = ["DIALS", "KINDS", "PART_CODES", "PRESETS", "SIZES", "WorldSettings", "make_world", "truth"]
 
@@ -37,16 +41,17 @@ def make_world(
 ) -> Records:
     """Make a camera network with people in it.
 
-    The same settings and seed give the same bytes on the same kind of device, in any process and with any number of threads;
-    pictures in memory are what a reader would decode from the folder.
+    The same settings and seed give the same bytes on the same kind of device, in any process and with any number of workers;
+    pictures in memory are what a reader would decode from the folder. Many pictures on a CPU are shared out among forks of this
+    process (on Linux), one for each usable core.
 
     Args:
         world: name of a preset (`PRESETS`) or settings.
         seed: 0 or more.
         out: new folder for the Market-1501 layout with ``world.parquet``; None keeps the pictures in memory.
         size: ``"XS"``, ``"S"``, ``"M"`` or ``"L"``: about 150, 1,200, 12,000 or 32,000 training images.
-        device: ``"cpu"``, one picture at a time; ``"cuda"``, batches on a GPU, which round otherwise here and there; ``"auto"``,
-            a GPU when there is one.
+        device: ``"cpu"``, each picture as if alone; ``"cuda"``, batches on a GPU, which rounds otherwise;
+            ``"auto"``, a GPU when there is one.
         progress: show a bar.
 
     Returns:
@@ -73,18 +78,38 @@ def make_world(
 def _pictures(
     shots: list[Shot], cast: Cast, cameras: list[Camera], settings: WorldSettings, device: torch.device, progress: bool
 ) -> Iterator[tuple[bytes, float, float]]:
-    """Pictures in the order of `shots`. On a CPU each is computed alone, so threads change nothing but the time."""
+    """Pictures in the order of `shots`. On a CPU each is what it would be alone, so workers change nothing but the time."""
+    if device.type == "cpu":
+        taken = _on_the_cpu(shots, cast, cameras, settings)
+    else:
+        taken = _on_a_device(shots, cast, cameras, settings, device)
+    yield from tqdm(taken, total=len(shots), desc=f"world {settings.name}", disable=not progress, unit="image")
 
-    def take(shot: Shot) -> tuple[bytes, float, float]:
-        return take_picture(shot, cast, cameras[shot.camera - 1], settings)
 
+def _on_the_cpu(
+    shots: list[Shot], cast: Cast, cameras: list[Camera], settings: WorldSettings
+) -> Iterator[tuple[bytes, float, float]]:
+    """A few pictures at a time: in forks when there are many, for Python holds its threads up, else in threads."""
+
+    def take(first: int) -> list[tuple[bytes, float, float]]:
+        some = shots[first : first + TOGETHER]
+        return take_some(some, cast, [cameras[shot.camera - 1] for shot in some], settings)
+
+    starts, workers = range(0, len(shots), TOGETHER), max(1, threads())
+    with _one_thread_each():
+        if workers > 1 and len(shots) >= MANY and can_fork():
+            yield from chain.from_iterable(in_forks(take, starts, workers))
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            for first in range(0, len(starts), AT_ONCE):
+                yield from chain.from_iterable(pool.map(take, starts[first : first + AT_ONCE]))
+
+
+def _on_a_device(
+    shots: list[Shot], cast: Cast, cameras: list[Camera], settings: WorldSettings, device: torch.device
+) -> Iterator[tuple[bytes, float, float]]:
     with _one_thread_each(), ThreadPoolExecutor(max(1, threads())) as pool:
-        if device.type == "cpu":
-            parts = (pool.map(take, shots[first : first + 256]) for first in range(0, len(shots), 256))
-            taken: Iterator[tuple[bytes, float, float]] = chain.from_iterable(parts)
-        else:
-            taken = take_pictures(shots, cast, cameras, settings, device, pool)
-        yield from tqdm(taken, total=len(shots), desc=f"world {settings.name}", disable=not progress, unit="image")
+        yield from take_pictures(shots, cast, cameras, settings, device, pool)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -90,18 +91,31 @@ def standing(shot: Shot, settings: WorldSettings) -> tuple[float, tuple[float, f
 
 def take_picture(shot: Shot, cast: Cast, camera: Camera, settings: WorldSettings) -> tuple[bytes, float, float]:
     """One image as JPEG bytes; the share of the visible body that an occluder hides, and the share cut off by the box."""
-    figures = [figures_of(shot, cast, camera, settings)]
-    bodies = render_bodies(figures, [camera], settings)
-    colour, alpha = bodies.colour[0].numpy(), bodies.alpha[0].numpy()
-    shadow, obstacle, look = arrangement(shot, camera, settings)
+    return take_some([shot], cast, [camera], settings)[0]
+
+
+def take_some(
+    shots: Sequence[Shot], cast: Cast, cameras: Sequence[Camera], settings: WorldSettings
+) -> list[tuple[bytes, float, float]]:
+    """`take_picture` of a few shots, each before its own camera, byte for byte as if it were alone.
+
+    Their bodies are rendered together, element by element; everything else is made picture by picture.
+    """
+    figures = [figures_of(shot, cast, camera, settings, number) for number, (shot, camera) in enumerate(zip(shots, cameras))]
+    bodies = render_bodies(figures, list(cameras), settings)
+    colours, alphas, counts = bodies.colour.numpy(), bodies.alpha.numpy(), bodies.counts.tolist()
     size = settings.height, settings.width
     y, x = places(size)
-    background = ground(camera.background, size, shot.ground, shot.box_x, shot.box_y)
-    picture = compose(background, colour, alpha, shadow, obstacle, y, x)
-    exposed = expose(picture, look, GREY).astype(np.uint8)
-    over, body = (alpha * covered(obstacle, y)).sum(), alpha.sum()
-    hidden = hidden_share(float(over), float(body), *bodies.counts[0].tolist())
-    return record(exposed, camera, np.random.default_rng(shot.seed)), hidden, cut_share(figures[0], settings)
+    taken = []
+    for shot, camera, own, colour, alpha, rays in zip(shots, cameras, figures, colours, alphas, counts):
+        shadow, obstacle, look = arrangement(shot, camera, settings)
+        background = ground(camera.background, size, shot.ground, shot.box_x, shot.box_y)
+        picture = compose(background, colour, alpha, shadow, obstacle, y, x)
+        exposed = expose(picture, look, GREY).astype(np.uint8)
+        over, body = (alpha * covered(obstacle, y)).sum(), alpha.sum()
+        hidden = hidden_share(float(over), float(body), *rays)
+        taken.append((record(exposed, camera, np.random.default_rng(shot.seed)), hidden, cut_share(own, settings)))
+    return taken
 
 
 def arrangement(
