@@ -750,8 +750,8 @@ score = by.loc["told", "mAP"]
 broken = [f"{mu:g}" for mu in mus if score[mu] <= 0.8 * score[0.0]]
 why = f"mAP by mu: {said({f'{mu:g}:': value for mu, value in score.items()}, 3)}. "
 fooled = by.loc[("plain", 1.8)]
-why += f"The plain judge at 1.8 loses {fooled['loss']:.2f} of at most {fooled['H(C)']:.2f} nats, and a fresh line still reads cameras with "
-why += f"{fooled['line']:.2f}: a judge at its ceiling has lost the game, which does not prove that the camera is gone."
+why += f"The plain judge at 1.8 ends at {fooled['loss']:.2f} nats (H(C) of the clustered pictures: {fooled['H(C)']:.2f}), and a fresh "
+why += f"line still reads cameras with {fooled['line']:.2f}: a judge that fails does not prove that the camera is gone."
 lesson.reveal("dial", broken[0] if broken else "none of these", tell=why)
 lesson.record("map_told_at_the_largest_mu", ends["mAP"], "fraction", "higher")
 lesson.record("judge_told_at_the_largest_mu", ends["loss"], "nats")
