@@ -548,7 +548,7 @@ lesson.predict("precision", question, between=(0, 100), unit="%")
 labels = dbscan(graph, eps)
 diagnosis = diagnose(labels, train.camera, identities=train.identity, features=features.matrix, graph=graph)
 print(diagnosis.describe())
-lesson.show(ClusterGallery(diagnosis, records.train, rows=5, across=12))
+lesson.show(ClusterGallery(diagnosis, records.train, rows=3, across=12))
 diagnosis.alarms[["alarm", "rings", "found"]]
 
 # %%
@@ -639,7 +639,7 @@ more = replace(
 capsule = fit(
     adapted, train, schedule=more, out=runs / f"adapted-{view}-{eps}", seed=seed, judge=judge, progress=False
 )
-lesson.show(RunHistory.from_capsule(capsule, table=records.train))
+lesson.show(RunHistory.from_capsule(capsule))
 
 # %%
 before, after = trained[protocol], float(capsule.scores["mean_ap"].iloc[-1])
