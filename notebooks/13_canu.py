@@ -415,7 +415,8 @@ for axes, (dial, site) in zip(figure.subplots(1, len(sites)), sites.items()):
     visits = pd.crosstab(site.truth(), site.camera)
     order = np.argsort((visits.to_numpy() * np.arange(visits.shape[1])).sum(1) / visits.to_numpy().sum(1))
     axes.imshow(visits.to_numpy()[order].T, cmap="cividis", aspect="auto")
-    axes.set(xlabel="people, sorted by their mean camera", ylabel="camera", title=f"dependence {dial:g}")
+    axes.set(xlabel="people, by their mean camera", ylabel="camera", title=f"dependence {dial:g}")
+    axes.set_yticks(range(visits.shape[1]), [str(camera + 1) for camera in visits.columns])
 gaps = {dial: mutual_information(site.truth(), site.camera) for dial, site in sites.items()}
 words = ", ".join(f"{float(told):.2f} nats at dependence {dial:g}" for dial, told in gaps.items())
 lesson.figure(figure, f"Who passes which camera, bright is often. People tell about cameras: {words}.")
