@@ -74,7 +74,7 @@ lesson.card()
 def start(seed):
     """The target world of a seed, and the method around the network that the source trained."""
     world, row = trials.target_of(profile, "standard", seed), ablation(PAPER, LAST)
-    options = trials.scaled(profile, row, len(world.train))
+    options = trials.scaled(profile, row, len(set(world.train.truth())))
     return world, trials.build(profile, "standard", row, seed, world, **options).eval()
 
 

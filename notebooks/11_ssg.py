@@ -83,7 +83,7 @@ lesson.card()
 world, row = trials.target_of(profile, "standard", seed), ablation("SSG", "SSG")
 train, truth = world.train, world.train.truth()
 small = {"k1": 8, "k2": 3, "rho": 0.03} if profile == "smoke" else {}  # 150 pictures need fewer neighbours
-options = trials.scaled(profile, row, len(train)) | small
+options = trials.scaled(profile, row, len(set(truth))) | small
 method = trials.build(profile, "standard", row, seed, world, **options).eval()
 features = extract(method.embed, train.blind(), size=size, flip=True, parts=3, progress=False)
 first = method.prepare_epoch(features, 0)

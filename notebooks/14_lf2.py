@@ -85,7 +85,8 @@ lesson.card()
 def fresh(each) -> LF2:
     """LF2 before its first step, on the source's network of this seed; experts and gate are drawn from the seed."""
     target = target_of(profile, "standard", each)
-    return build(profile, "standard", row, each, target, **scaled(profile, row, len(target.train))).eval()
+    options = scaled(profile, row, len(set(target.train.truth())))
+    return build(profile, "standard", row, each, target, **options).eval()
 
 
 world, begun = target_of(profile, "standard", seed), fresh(seed)
@@ -278,7 +279,7 @@ sweep.round(3)
 
 # %%
 best = sweep["F, whole"].idxmax()
-why = f"This set has {count} people; the published 700 on Market, scaled to its {len(train)} pictures, gives M = {M} here. "
+why = f"This set has {count} people; the published 700 for Market's 751, scaled to them, gives M = {M} here. "
 why += f"F is {sweep['F, whole'].max():.2f} at the best and {sweep['F, whole'].min():.2f} at the worst M."
 lesson.reveal("m", str(best), tell=why)
 lesson.record("best_m_over_people", best, "times the people")

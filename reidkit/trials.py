@@ -27,7 +27,7 @@ PAIRS = {
     "dependent": ("dependent-summer", "dependent-winter"),
 }
 RHO = {"smoke": 0.015, "demo": 0.005, "full": 0.0016}  # as in lesson 06
-MARKET = 12_936  # training images that the papers' numbers of clusters belong to
+PEOPLE = 751  # in Market-1501's training images, which the papers' numbers of clusters belong to
 CLUSTERS = {"MMT-500": 500, "LF2": 700}  # published numbers of clusters, by the settings that a row starts from
 GRID = tuple(round(0.8 * 0.75**step, 4) for step in range(18))  # radii from 0.8 down to 0.006
 GUESS = "Learn by Guessing"
@@ -89,7 +89,7 @@ def trial(
         raise ReidkitError(what, rule=rule, action="Call reidkit.trials.direct instead.")
     world, size = target_of(profile, pair, seed), stages.profile(profile).size
     schedule = schedule_of(profile, wanted, rounds)
-    given = scaled(profile, wanted, len(world.train)) | options
+    given = scaled(profile, wanted, len(set(world.train.truth()))) | options
 
     def method() -> Method:
         return build(profile, pair, wanted, seed, world, **given)
@@ -150,10 +150,11 @@ def schedule_of(profile: str, row: Row, rounds: int | None = None) -> Schedule:
     return replace(base, epochs=epochs, judge_every=1, keep_every=epochs)
 
 
-def scaled(profile: str, row: Row, images: int) -> dict[str, Any]:
+def scaled(profile: str, row: Row, people: int) -> dict[str, Any]:
     """Options that follow the size of the set: radius, number of clusters, lengths of Learn by Guessing's phases.
 
-    None for ``"full"``: the papers' values belong to sets of that size.
+    The number of clusters keeps the papers' proportion to people. That takes the number of people, as the papers' own choice
+    did: they name the best of several. None for ``"full"``: the papers' values belong to sets of that size.
     """
     if profile == "full":
         return {}
@@ -161,7 +162,7 @@ def scaled(profile: str, row: Row, images: int) -> dict[str, Any]:
         return {"eps_grid": GRID, "frozen_epochs": SCALES[profile].frozen_epochs, "epochs": SCALES[profile].epochs}
     if row.of in CLUSTERS:
         fewest = stages.profile(profile).target.identities  # a batch wants that many
-        return {"clusters": max(fewest, round(row.options.get("clusters", CLUSTERS[row.of]) * images / MARKET))}
+        return {"clusters": max(fewest, round(row.options.get("clusters", CLUSTERS[row.of]) * people / PEOPLE))}
     return {"rho": RHO[profile]}
 
 

@@ -57,9 +57,7 @@ def test_make_starts_the_same_command_and_asks_for_a_table() -> None:
     def make(*words: str) -> subprocess.CompletedProcess[str]:
         # These tests run below `make test`, whose own flags and depth would change what an inner make prints.
         clean = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
-        return subprocess.run(
-            ["make", "analyst", *words], cwd=root, env=clean, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(["make", "analyst", *words], cwd=root, env=clean, capture_output=True, text=True, check=False)
 
     told = make("--dry-run", "FILE=my labels.csv", "ARGS=--features f.npy").stdout.splitlines()[-1]
     assert shlex.split(told) == [".venv/bin/reidkit", "analyst", "my labels.csv", "--features", "f.npy"]

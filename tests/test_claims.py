@@ -119,11 +119,11 @@ def test_runs_are_rows_of_the_papers_at_the_size_of_the_profile() -> None:
     for name, run in RUNS.items():
         if run.paper:
             row = ablation(run.paper, run.row)
-            method = row.build(3, np.arange(4), "tiny", 0, **scaled("demo", row, 1500))
+            method = row.build(3, np.arange(4), "tiny", 0, **scaled("demo", row, 100))
             base = getattr(method, "base", method)
-            assert all(getattr(base.recipe, key) == wanted for key, wanted in scaled("demo", row, 1500).items())
+            assert all(getattr(base.recipe, key) == wanted for key, wanted in scaled("demo", row, 100).items())
             assert schedule_of("demo", name).judge_every == 1
-    assert scaled("demo", ablation("LF2", "LF2, M = 700"), 12_936) == {"clusters": 700}
+    assert scaled("demo", ablation("LF2", "LF2, M = 700"), 751) == {"clusters": 700}
     scale = SCALES["demo"]
     assert schedule_of("demo", "guess").epochs == scale.steps * (scale.frozen_epochs + scale.epochs)
 
