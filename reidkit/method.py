@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reidkit.errors import TrainingError
+from reidkit.errors import TrainingError, nearest_name
 from reidkit.features import Features
 from reidkit.labels import PseudoLabels
 from reidkit.records import ImageTable, Records
@@ -75,6 +75,14 @@ class Loss:
     def tapping(self, **tensors: Tensor) -> Loss:
         """The same loss with features that a wrapping method may add a loss on."""
         return replace(self, taps=self.taps | tensors)
+
+    def tapped(self, *names: str) -> dict[str, Tensor]:
+        """The features of these names."""
+        for name in names:
+            if name not in self.taps:
+                rule = f"A method can be tapped at {tuple(self.taps)}."
+                raise TrainingError(f"There is no tap {name!r}.", rule=rule, action=nearest_name(name, self.taps))
+        return {name: self.taps[name] for name in names}
 
 
 def frozen_eps() -> Tensor:
@@ -168,10 +176,44 @@ class Method(nn.Module, ABC):
         """Player -> the parameters its optimiser moves."""
         return {"model": [p for p in self.parameters() if p.requires_grad]}
 
+    def tuned(self) -> dict[str, dict[str, Any]]:
+        """Player -> fields of the schedule that its optimiser has otherwise."""
+        return {}
+
     @classmethod
     @abstractmethod
     def toy(cls, source: Records, target: ImageTable) -> Method:
         """A tiny instance for the contract tests."""
+
+
+class AddOn(Method):
+    """A method that stands on another: what it does not say otherwise is the other's (`base`)."""
+
+    wraps = True
+
+    def __init__(self, base: Method) -> None:
+        super().__init__()
+        self.base = base
+        for name in ("views", "draw", "draw_by", "parts", "flip", "companion_features"):
+            setattr(self, name, getattr(base, name))
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.base.embed(images)
+
+    def embed_test(self, images: Tensor) -> Tensor:
+        return self.base.embed_test(images)
+
+    def relabels(self, epoch: int) -> bool:
+        return self.base.relabels(epoch)
+
+    def clock(self, epoch: int) -> int:
+        return self.base.clock(epoch)
+
+    def finished(self, epoch: int) -> str:
+        return self.base.finished(epoch)
+
+    def after_step(self, batch: Batch, loss: Loss) -> None:
+        self.base.after_step(batch, loss)
 
 
 @torch.no_grad()

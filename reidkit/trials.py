@@ -142,12 +142,20 @@ def schedule_of(profile: str, row: Row, rounds: int | None = None) -> Schedule:
     base = start.schedule if profile == "full" else stages.profile(profile).target
     if rounds is None:
         rounds = row.rounds
-    guess = row.of == GUESS
-    if profile == "full" and rounds is None:
+    guess, inside = row.of == GUESS, row.options.get("frozen") == "inside"
+    base = lengthened(base, row.length)
+    if profile == "full" and rounds is None and not inside:
         return base
     clusterings = rounds or (scale.steps if guess else scale.rounds)
-    epochs = clusterings * (scale.frozen_epochs + scale.epochs) if guess else clusterings
+    step = scale.epochs + (0 if inside else scale.frozen_epochs)
+    epochs = clusterings * step if guess else clusterings
     return replace(base, epochs=epochs, judge_every=1, keep_every=epochs)
+
+
+def lengthened(schedule: Schedule, by: float) -> Schedule:
+    """A schedule whose epochs have `by` times as many batches, or passes where it counts those."""
+    unit = "passes" if schedule.steps is None else "steps"
+    return replace(schedule, **{unit: max(1, round(getattr(schedule, unit) * by))})
 
 
 def scaled(profile: str, row: Row, people: int) -> dict[str, Any]:

@@ -74,7 +74,8 @@ def test_rows_change_what_they_say_and_differ_from_each_other(bench: Bench) -> N
             recipe = asdict(method.recipe)
             for option, value in {**row.options, **row.options.get("adversary", {})}.items():
                 assert option in ("adversary", "networks") or recipe[option] == value, f"{paper}, {name}: {option}"
-            told = (type(method).__name__, str(recipe), row.backbone, row.rounds, row.distance, row.options.get("networks"))
+            told = (type(method).__name__, str(recipe), row.backbone, row.rounds, row.length, row.distance)
+            told += (row.options.get("networks"),)
             assert told not in seen or {name, seen[told]} in (
                 {"+ camera normalisation", "DBSCAN"},
                 {"CANU-SSG", "mu = 0.05"},

@@ -228,6 +228,8 @@ def test_chk_6_1_number_of_clusters(images, clusters, monkeypatch):
 def test_chk_6_2_camera_normalisation():
     two = normalise_by_camera(np.array([[1.0], [3.0]]), np.array([0, 0]))
     assert two.tolist() == [[-1], [1]]
+    np.testing.assert_allclose(normalise_by_camera(np.array([[1.0], [3.0]]), np.array([0, 0]), ddof=1), two / np.sqrt(2))
+    assert (normalise_by_camera(np.array([[5.0]]), np.array([0]), ddof=1) == 0).all()
     rng = np.random.default_rng(0)
     x, cameras = rng.normal(size=(90, 5)), rng.integers(0, 3, 90)
     z = normalise_by_camera(x, cameras)

@@ -64,6 +64,13 @@ def test_full_size_is_the_papers_experiment() -> None:
         row = ablation(paper, name)
         assert trials.schedule_of("full", row) == published(row.of).schedule and trials.scaled("full", row, 32_000) == {}
     assert trials.schedule_of("full", ablation("MMT", "MMT-500"), 3).epochs == 3
+    long, short = ablation("MMT", "800 iterations"), ablation("CANU on SSG", "one pass a round")
+    assert trials.schedule_of("full", long) == replace(published("MMT-500").schedule, steps=800)
+    assert trials.schedule_of("demo", long).steps == 2 * stages.profile("demo").target.steps
+    assert trials.schedule_of("full", short) == replace(published("CANU-SSG").schedule, passes=1)
+    inside = ablation("Learn by Guessing", "frozen epochs inside")
+    for profile, scale in trials.SCALES.items():
+        assert trials.schedule_of(profile, inside).epochs == scale.steps * scale.epochs
     one = trials.schedule_of("demo", ablation("Learn by Guessing", "+ domain adaptation"))
     assert one.epochs == trials.SCALES["demo"].frozen_epochs + trials.SCALES["demo"].epochs
 

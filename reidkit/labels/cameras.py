@@ -14,7 +14,13 @@ FEW_IMAGES = ("zeros", "all")
 
 
 def normalise_by_camera(
-    features: np.ndarray, cameras: np.ndarray, *, floor: float = 1e-6, min_images: int = 2, few_images: str = "zeros"
+    features: np.ndarray,
+    cameras: np.ndarray,
+    *,
+    floor: float = 1e-6,
+    ddof: int = 0,
+    min_images: int = 2,
+    few_images: str = "zeros",
 ) -> np.ndarray:
     """(f_i - mean of its camera) / standard deviation of its camera, per dimension; float32 (N, D).
 
@@ -26,7 +32,8 @@ def normalise_by_camera(
     Args:
         features: (N, D).
         cameras: int (N,).
-        floor: least standard deviation (population form, divided by n).
+        floor: least standard deviation.
+        ddof: 0 divides by n (population form), 1 by n - 1.
         min_images: a camera with fewer images has no statistics worth the name; a warning names it.
         few_images: what such a camera gets: ``"zeros"`` (its own statistics: one image becomes a row of zeros) or
             ``"all"`` (the mean and deviation of all images).
@@ -48,13 +55,13 @@ def normalise_by_camera(
     for camera in names:
         rows = np.flatnonzero(cameras == camera)
         borrowed = few_images == "all" and camera in few
-        mean, deviation = _statistics(features, np.arange(len(features)) if borrowed else rows)
+        mean, deviation = _statistics(features, np.arange(len(features)) if borrowed else rows, ddof)
         result[rows] = (features[rows] - mean) / np.maximum(deviation, floor)
     return result
 
 
-def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and population standard deviation of some rows, float64, 4096 rows at a time."""
+def _statistics(features: np.ndarray, rows: np.ndarray, ddof: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of some rows, float64, 4096 rows at a time."""
     mean = sum(features[rows[s : s + 4096]].sum(axis=0, dtype=np.float64) for s in range(0, len(rows), 4096)) / len(rows)
     squares = sum(((features[rows[s : s + 4096]] - mean) ** 2).sum(axis=0) for s in range(0, len(rows), 4096))
-    return mean, np.sqrt(squares / len(rows))
+    return mean, np.sqrt(squares / max(1, len(rows) - ddof))

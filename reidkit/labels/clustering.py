@@ -37,6 +37,7 @@ class ClusterSettings:
         variant: of the Jaccard graph, ``"full"`` or the faiss form of later code. [code: UDAP, SSG reid/rerank.py]
         clusters: k of k-means (MMT 500, 700, 900); 0 means floor(N / 15). [code: yxgeee/MMT scripts/train_mmt_kmeans.sh]
         camera: ``"normalised"`` standardises features camera by camera first. [ours: an idea of Learn by Guessing, off]
+        camera_ddof: 1 divides its variance by n - 1 instead of n. [ours: Learn by Guessing leaves it open]
         min_size, single_camera: cluster selection afterwards. [ours: an idea of Learn by Guessing, off]
         source_weight: lambda of UDAP's source term (UDAP, SSG 0.1 with a companion). [code: yxgeee/MMT scripts/*.sh]
     """
@@ -51,6 +52,7 @@ class ClusterSettings:
     variant: str = "full"
     clusters: int = 500
     camera: str = "as-is"
+    camera_ddof: int = 0
     min_size: int = 0
     single_camera: str = "keep"
     source_weight: float = 0.0
@@ -82,7 +84,8 @@ def cluster(
         source: float32 (S, D) unit rows of the source domain, for the source term.
         seed: of k-means.
     """
-    matrix = _unit(normalise_by_camera(features, cameras)) if how.camera == "normalised" else features
+    normalised = how.camera == "normalised"
+    matrix = _unit(normalise_by_camera(features, cameras, ddof=how.camera_ddof)) if normalised else features
     if how.clustering == "kmeans":
         k = min(how.clusters or len(matrix) // 15, len(matrix))
         made = PseudoLabels(kmeans(matrix, k, seed=seed), {"clustering": "kmeans", "k": k})

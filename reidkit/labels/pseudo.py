@@ -144,6 +144,20 @@ def centroids(features: np.ndarray, labels: np.ndarray, *, normalise: bool = Fal
     return (_unit(means) if normalise else means).astype(np.float32)
 
 
+def view_centroids(features: np.ndarray, labels: np.ndarray, *, normalise: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The `centroids` of every view, one view below another, and int64 (V,), the first row of each view.
+
+    Args:
+        features: (N, V, D).
+        labels: int (N, V), or (N,) and (N, 1) for labels that all views share.
+        normalise: as in `centroids`.
+    """
+    views = features.shape[1]
+    columns = np.broadcast_to(labels.reshape(len(labels), -1), (len(labels), views))
+    tables = [centroids(features[:, view], columns[:, view], normalise=normalise, unit_rows=False) for view in range(views)]
+    return np.concatenate(tables), np.cumsum([0, *map(len, tables[:-1])])
+
+
 def _unit(rows: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norm > 0, norm, 1.0)

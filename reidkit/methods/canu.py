@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidkit.errors import TrainingError
 from reidkit.features import Features
-from reidkit.labels import PseudoLabels, centroids
-from reidkit.method import Batch, Loss, Method, weigh
+from reidkit.labels import PseudoLabels, view_centroids
+from reidkit.method import AddOn, Batch, Loss, Method, weigh
 from reidkit.models import CameraDiscriminator, reverse_gradient
 from reidkit.records import ImageTable, Records
 
@@ -28,81 +29,93 @@ class Recipe:
 
     Args:
         mu: weight of the adversarial gradient (0.05 on SSG; 0 is the base method, bit for bit). [paper: V-A, Table III]
-        condition: ``"centroid"`` (CANU) or ``"none"`` (+Adv, eq. 4-5). [paper: eq. 8-9]
+        condition: ``"centroid"`` (CANU), ``"none"`` (+Adv, eq. 4-5) or ``"feature"``, the image's own feature of the first
+            tap, which IV can be read to say of SSG. [paper: eq. 8-9]
+        centroid: ``"shared"`` by all discriminators (mean over the networks; whole body) or each network's or view's ``"own"``.
+            [ours: not printed]
+        tap: what is judged, ``"f"`` or ``"b"`` behind the neck's batch norm. [ours: not printed]
         join: how the discriminator joins its inputs (`CameraDiscriminator`); ``"zero"`` matches capacity in +Adv.
             [ours: the only reading of IV whose layer sizes chain over four layers]
         normalise_centroid: whether phi_p has norm 1 (the classifier's row) instead of being the mean. [ours: not printed]
         play: ``"reversal"`` (one backward pass) or ``"alternating"`` (judge, then model). [ours: IV cites both kinds]
-        optimiser: ``"shared"`` (one Adam, on MMT) or ``"own"`` for the discriminators (on SSG). [ours: not printed]
+        optimiser: of the discriminators: the model's (``"shared"``, on MMT), or their own ``"adam"`` (on SSG) or ``"sgd"``.
+            [ours: not printed]
+        judge_rate, renew: learning rate of that optimiser; discriminators anew at every clustering. [ours: not printed]
+        draw: of batches (`reidkit.images.samplers`); "" is the base's. [ours: the authors' "no sampler" may mean "shuffle"]
         base: the recipe of the method below, for the record. [ours: filled in]
     """
 
     mu: float = 0.1
     condition: str = "centroid"
+    centroid: str = "shared"
+    tap: str = "f"
     join: str = "concatenate"
     normalise_centroid: bool = False
     play: str = "reversal"
     optimiser: str = "shared"
+    judge_rate: float = 3.5e-4
+    renew: bool = False
+    draw: str = ""
     base: Any = None
 
 
-class CANU(Method):
+class CANU(AddOn):
     """min over phi, max over D:  L_base - mu * L_C-CAM  (eq. 9), one discriminator for each feature that the base taps."""
 
     paper = "CANU-ReID: A Conditional Adversarial Network for Unsupervised person Re-IDentification (2020)"
     lesson: ClassVar[str] = "13_canu"
-    wraps = True
     centroids: Tensor
 
     def __init__(
         self, base: Method, taps: tuple[str, ...], dimension: int, cameras: int, mu: float = 0.1, *, seed: int = 0, **recipe: Any
     ) -> None:
         """`taps`: names in `Loss.taps` of the base (SSG: full, upper, lower; MMT: network1, network2), each (B, `dimension`)."""
-        super().__init__()
-        self.base, self.recipe, self.taps = base, Recipe(mu, **recipe, base=asdict(base.recipe)), taps
-        for name in ("views", "draw", "draw_by", "parts", "flip", "companion_features"):
-            setattr(self, name, getattr(base, name))
-        join = "none" if self.recipe.condition == "none" and self.recipe.join != "zero" else self.recipe.join
-        judges = [CameraDiscriminator(dimension, cameras, join=join, seed=seed + i) for i in range(len(taps))]
-        self.judges = nn.ModuleList(judges)
+        super().__init__(base)
+        self.recipe, self.seed = Recipe(mu, **recipe, base=asdict(base.recipe)), seed
+        self.taps, self.sizes = tuple(f"{tap}_b" if self.recipe.tap == "b" else tap for tap in taps), (dimension, cameras)
+        self.draw = self.recipe.draw or self.draw
+        self.judges = self.new_judges(0)
         self.register_buffer("centroids", torch.zeros(1, dimension), persistent=False)
+        self.first = np.zeros(1, np.int64)  # first row of each view's centroids
 
-    def embed(self, images: Tensor) -> Tensor:
-        return self.base.embed(images)
-
-    def embed_test(self, images: Tensor) -> Tensor:
-        return self.base.embed_test(images)
-
-    def relabels(self, epoch: int) -> bool:
-        return self.base.relabels(epoch)
-
-    def clock(self, epoch: int) -> int:
-        return self.base.clock(epoch)
-
-    def finished(self, epoch: int) -> str:
-        return self.base.finished(epoch)
+    def new_judges(self, epoch: int) -> nn.ModuleList:
+        """One discriminator a tap; those of every epoch have weights of their own."""
+        join = "none" if self.recipe.condition == "none" and self.recipe.join != "zero" else self.recipe.join
+        first = self.seed + epoch * len(self.taps)
+        return nn.ModuleList(CameraDiscriminator(*self.sizes, join=join, seed=first + i) for i in range(len(self.taps)))
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         labels = self.base.prepare_epoch(features, epoch, companion)
         if labels.num_clusters:
-            means = features.unit().matrix.reshape(len(features), self.parts, -1)
-            whole = means[:, 0] if labels.labels.ndim > 1 else means.mean(axis=1)
-            first = labels.labels.reshape(len(labels), -1)[:, 0]
-            rows = centroids(whole, first, normalise=self.recipe.normalise_centroid, unit_rows=False)
-            self.centroids = torch.from_numpy(rows).to(self.centroids)
+            self.condition_on(features.unit().matrix.reshape(len(features), self.parts, -1), labels.labels)
+            self.judges = self.new_judges(epoch).to(self.centroids.device) if self.recipe.renew else self.judges
         return labels
+
+    def condition_on(self, features: np.ndarray, labels: np.ndarray) -> None:
+        """phi_p, the mean feature of each cluster, from (N, parts, D) and int (N,) or (N, views)."""
+        if self.recipe.centroid == "shared":
+            features = features[:, :1] if labels.ndim > 1 else features.mean(axis=1, keepdims=True)
+            labels = labels.reshape(len(labels), -1)[:, :1]
+        rows, self.first = view_centroids(features, labels, normalise=self.recipe.normalise_centroid)
+        self.centroids = torch.from_numpy(rows).to(self.centroids)
+
+    def given(self, features: dict[str, Tensor], batch: Batch) -> tuple[Tensor, ...]:
+        """(B, D) for each discriminator: what it is told besides the feature."""
+        if self.recipe.condition == "feature":
+            return (features[self.taps[0]].detach(),) * len(self.taps)
+        label = batch.label.reshape(len(batch.label), -1)[:, : 1 if self.recipe.centroid == "shared" else None]
+        rows = label + torch.as_tensor(self.first, device=label.device)
+        return self.centroids[rows.expand(-1, len(self.taps))].unbind(1)
 
     def camera_loss(self, features: dict[str, Tensor], batch: Batch) -> dict[str, tuple[float, Tensor]]:
         """Cross-entropy of each discriminator on the camera, given the centroid of the cluster (eq. 8)."""
-        given = self.centroids[batch.label.reshape(len(batch.label), -1)[:, 0]]
-        pairs = zip(self.taps, self.judges, strict=True)
-        return {
-            f"camera_{tap}": (1.0, F.cross_entropy(judge(features[tap], given).float(), batch.camera)) for tap, judge in pairs
-        }
+        told = zip(self.taps, self.judges, self.given(features, batch), strict=True)
+        logits = {tap: judge(features[tap], given).float() for tap, judge, given in told}
+        return {f"camera_{tap}": (1.0, F.cross_entropy(found, batch.camera)) for tap, found in logits.items()}
 
     def loss(self, batch: Batch) -> Loss:
         base = self.base.loss(batch)
-        reversed_taps = {name: reverse_gradient(base.taps[name], self.recipe.mu) for name in self.taps}
+        reversed_taps = {name: reverse_gradient(tap, self.recipe.mu) for name, tap in base.tapped(*self.taps).items()}
         cameras = weigh(**self.camera_loss(reversed_taps, batch))
         return Loss(base.total + cameras.total, base.terms | cameras.terms, base.keep)
 
@@ -110,20 +123,21 @@ class CANU(Method):
         if self.recipe.play == "reversal":
             yield "model" if self.recipe.optimiser == "shared" else "model+judges", self.loss(batch)
             return
-        taps = {name: tap.detach() for name, tap in self.base.loss(batch).taps.items()}
+        taps = {name: tap.detach() for name, tap in self.base.loss(batch).tapped(*self.taps).items()}
         yield "judges", weigh(**self.camera_loss(taps, batch))
         base = self.base.loss(batch)
-        cameras = {name: (-self.recipe.mu, value) for name, (_, value) in self.camera_loss(base.taps, batch).items()}
-        adversary = weigh(**cameras)
+        cameras = self.camera_loss(base.tapped(*self.taps), batch)
+        adversary = weigh(**{name: (-self.recipe.mu, value) for name, (_, value) in cameras.items()})
         yield "model", Loss(base.total + adversary.total, base.terms | adversary.terms, base.keep)
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         model, judges = self.base.players()["model"], list(self.judges.parameters())
-        apart = self.recipe.optimiser == "own" or self.recipe.play == "alternating"
+        apart = self.recipe.optimiser != "shared" or self.recipe.play == "alternating"
         return {"model": model, "judges": judges} if apart else {"model": model + judges}
 
-    def after_step(self, batch: Batch, loss: Loss) -> None:
-        self.base.after_step(batch, loss)
+    def tuned(self) -> dict[str, dict[str, Any]]:
+        own = {"optimiser": self.recipe.optimiser, "learning_rate": self.recipe.judge_rate}
+        return {} if self.recipe.optimiser == "shared" else {"judges": own}
 
     @classmethod
     def toy(cls, source: Records, target: ImageTable, base: Method | None = None) -> CANU:

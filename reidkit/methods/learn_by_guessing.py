@@ -1,7 +1,6 @@
 """Learn by Guessing: camera-normalised clustering, cluster selection, progressive steps.
 
-"Learn by Guessing: Multi-step Pseudo-label Refinement for Person Re-Identification" (2022); clustering reference,
-section 6.
+"Learn by Guessing: Multi-step Pseudo-label Refinement for Person Re-Identification" (2022); clustering reference, 6.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Recipe(ClusterSettings):
         clusters: 0 is floor(N / 15), for ``clustering="kmeans"``. [paper: eq. 1]
         camera, min_size, single_camera: normalisation and selection. [paper: eq. 4, 3.4, 4.4]
         tap: what is clustered, ``"b"`` after the neck or ``"f"`` before it. [ours: BoT's test feature]
-        frozen_epochs: epochs of a step in which only the new classifier learns. [paper: 3.6.2]
-        epochs: further epochs of a step, in which all of it learns. [paper: 3.6.1]
+        frozen_epochs, epochs: of a step: only the new classifier learns, all of it learns. [paper: 3.6.1, 3.6.2]
+        frozen: those ``"before"`` these, which begin the schedule anew, or the first ``"inside"`` them. [ours: not printed]
         start: of the new classifier, ``"random"`` or ``"centroids"``. [paper: 3.6.2]
         patience, settled_at: stop after so many steps (0: never) of which `label_change` is small. [ours: in place of scores]
         centre_weight: of the centre loss. [paper: eq. 5]
@@ -50,6 +49,7 @@ class Recipe(ClusterSettings):
     tap: str = "b"
     frozen_epochs: int = 20
     epochs: int = 90
+    frozen: str = "before"
     start: str = "random"
     patience: int = 0
     settled_at: float = 0.95
@@ -87,7 +87,7 @@ class LearnByGuessing(Method):
 
     def within(self, epoch: int) -> int:
         """Epochs since the step began."""
-        return epoch % (self.recipe.frozen_epochs + self.recipe.epochs)
+        return epoch % (self.recipe.epochs + self.recipe.frozen_epochs * (self.recipe.frozen == "before"))
 
     def relabels(self, epoch: int) -> bool:
         return self.within(epoch) == 0
@@ -98,9 +98,9 @@ class LearnByGuessing(Method):
         return f"the labels of {int(self.still)} steps in a row agreed with those before" if settled else ""
 
     def clock(self, epoch: int) -> int:
-        """The schedule begins anew with each phase of a step."""
+        """The schedule begins anew with each phase of a step (``frozen="inside"``: with each step)."""
         within, frozen = self.within(epoch), self.recipe.frozen_epochs
-        return within if within < frozen else within - frozen
+        return within if within < frozen or self.recipe.frozen == "inside" else within - frozen
 
     def prepare_epoch(self, features: Features, epoch: int, companion: Features | None = None) -> PseudoLabels:
         self.frozen = self.within(epoch) < self.recipe.frozen_epochs

@@ -38,6 +38,7 @@ class Recipe(ClusterSettings):
         evaluated: teacher at test: ``"first"``, ``"second"`` or ``"both"`` (mean of unit features).
             [ours: the code keeps the better one by test labels, which an unsupervised method cannot know]
         smoothing: of the hard identity loss. [code: yxgeee/MMT mmt/trainers.py]
+        dropout: before the classifiers; the README says that 0.5 can help. [code: yxgeee/MMT README]
     """
 
     soft_identity: float = 0.5
@@ -48,6 +49,7 @@ class Recipe(ClusterSettings):
     norm_group: int | None = 16
     evaluated: str = "first"
     smoothing: float = 0.1
+    dropout: float = 0.0
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:
@@ -66,9 +68,9 @@ class MMT(Method):
     def __init__(self, embedders: Sequence[Embedder], recipe: Recipe | None = None, *, seed: int = 0) -> None:
         """`embedders`: source-trained with different seeds (two), or one for the ablation of a single network."""
         super().__init__()
-        self.recipe, self.seed, count = recipe or Recipe(), seed, len(embedders)
+        self.recipe, self.seed, count = (recipe := recipe or Recipe()), seed, len(embedders)
         self.views, self.parts, self.dimension = ("strong",) * count, count, embedders[0].dimension
-        self.students = nn.ModuleList(Branch(embedder, seed=seed + i) for i, embedder in enumerate(embedders))
+        self.students = nn.ModuleList(Branch(e, dropout=recipe.dropout, seed=seed + i) for i, e in enumerate(embedders))
         self.teachers = teacher_of(self.students)
         self.register_buffer("eps", frozen_eps())
         self.register_buffer("step", torch.tensor(0))
@@ -110,7 +112,8 @@ class MMT(Method):
             triplet=(1 - w_tri, hard_triplet),
             soft_triplet=(w_tri, soft_triplet),
         )
-        return loss.tapping(**{f"network{i + 1}": f for i, (f, _, _) in enumerate(students)})
+        taps = {f"network{i + 1}": (f, b) for i, (f, b, _) in enumerate(students)}
+        return loss.tapping(**{name: f for name, (f, _) in taps.items()}, **{f"{name}_b": b for name, (_, b) in taps.items()})
 
     def after_step(self, batch: Batch, loss: Loss) -> None:
         momentum = ramped(self.recipe.momentum, int(self.step)) if self.recipe.ramp else self.recipe.momentum

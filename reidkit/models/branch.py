@@ -15,16 +15,20 @@ Output = TypeVar("Output", bound=tuple[Tensor, ...])
 
 
 class Branch(nn.Module):
-    """An embedder and its classifier: images (B, 3, H, W) -> f (B, D), b (B, D), logits (B, M)."""
+    """An embedder and its classifier: images (B, 3, H, W) -> f (B, D), b (B, D), logits (B, M).
 
-    def __init__(self, embedder: Embedder, *, classes: int = 1, seed: int = 0) -> None:
+    `dropout` is the share of b that does not reach the classifier while training.
+    """
+
+    def __init__(self, embedder: Embedder, *, classes: int = 1, dropout: float = 0.0, seed: int = 0) -> None:
         super().__init__()
         self.embedder = embedder
+        self.dropout = nn.Dropout(dropout)
         self.classifier = Classifier(embedder.dimension, classes, seed=seed)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor]:
         f, b = self.embedder(images)
-        return f, b, self.classifier(b)
+        return f, b, self.classifier(self.dropout(b))
 
 
 def in_groups(network: Callable[[Tensor], Output], images: Float[Tensor, "b 3 h w"], size: int | None) -> Output:

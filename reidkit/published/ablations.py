@@ -23,6 +23,7 @@ class Row:
         options: what it changes in the recipe; ``adversary`` holds the changes of CANU's own recipe.
         backbone: another network than the published one; an empty string for that one.
         rounds: how many clusterings it does; None as many as the schedule, 0 none at all (direct transfer).
+        length: batches of an epoch, as a multiple of the schedule's.
         distance: of the test (`reidkit.training.judge.DISTANCES`).
         source: table, row or section, and whose it is.
     """
@@ -31,6 +32,7 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     backbone: str = ""
     rounds: int | None = None
+    length: float = 1.0
     distance: str = "cosine"
     source: str = ""
 
@@ -70,6 +72,8 @@ def _ladder() -> dict[str, Row]:
         "eps from a grid": Row(of, {"eps_grid": (0.3, 0.35, 0.4, 0.45, 0.5)}, source="3.3.2; the grid is ours"),
         "until the labels settle": Row(of, {"patience": 3}, source="ours, in place of the test score of 3.2"),
         "feature before the neck": Row(of, {"tap": "f"}, source="3.6.1 leaves it open"),
+        "deviation over n - 1": Row(of, {"camera_ddof": 1}, source="ours: equation 4 leaves it open"),
+        "frozen epochs inside": Row(of, {"frozen": "inside"}, source="ours: 3.6.2 leaves it open"),
     }
 
 
@@ -90,6 +94,8 @@ def _mutual() -> dict[str, Row]:
         "taught by its own average": Row("MMT-500", {"taught_by": "own"}, source="ours: mean teachers side by side"),
         "one network": Row("MMT-500", {"networks": 1, "taught_by": "own"}, source="MMT, ablation"),
         "batch norm over the whole batch": Row("MMT-500", {"norm_group": None}, source=CODE + ", number of GPUs"),
+        "dropout 0.5": Row("MMT-500", {"dropout": 0.5}, source=CODE),
+        "800 iterations": Row("MMT-500", length=2.0, source=CODE + ", as in the paper"),
         "cluster baseline": Row("cluster baseline", source="yxgeee/MMT examples/base_train_*.py"),
     }
 
@@ -105,7 +111,16 @@ def _canu(base: str) -> dict[str, Row]:
         "sum in the discriminator": Row(of, {"adversary": {"join": "sum"}}, source="IV, the other reading of its layers"),
         "alternating updates": Row(of, {"adversary": {"play": "alternating"}}, source="ours: IV leaves it open"),
         "unit centroids": Row(of, {"adversary": {"normalise_centroid": True}}, source="ours: IV leaves it open"),
+        "centroids of its own": Row(of, {"adversary": {"centroid": "own"}}, source="ours: IV leaves it open"),
+        "condition on the feature": Row(of, {"adversary": {"condition": "feature"}}, source="IV, read literally for SSG"),
+        "judges with SGD": Row(of, {"adversary": {"optimiser": "sgd"}}, source="ours: IV leaves it open"),
+        "judges renewed": Row(of, {"adversary": {"renew": True}}, source="ours: IV leaves it open"),
     }
+    if base == "MMT":
+        rows["feature behind the neck"] = Row(of, {"adversary": {"tap": "b"}}, source="ours: IV leaves it open")
+        rows["shuffled batches"] = Row(of, {"adversary": {"draw": "shuffle"}}, source='yihongXU/CANUREID README, "no sampler"')
+    if base == "SSG":
+        rows["one pass a round"] = Row(of, length=1 / 70, source="V-A, read literally")
     grid = (0.01, 0.05, 0.1, 0.2, 0.4, 1.8)
     return rows | {f"mu = {mu:g}": Row(of, {"adversary": {"mu": mu}}, source="Table III") for mu in grid}
 

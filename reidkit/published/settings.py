@@ -110,7 +110,7 @@ def _canu_ssg(
     **options: Any,
 ) -> canu.CANU:
     base = _ssg(cameras, labels, backbone, seed, **options)
-    given: dict[str, Any] = {"mu": 0.05, "optimiser": "own", **(adversary or {})}
+    given: dict[str, Any] = {"mu": 0.05, "optimiser": "adam", **(adversary or {})}
     return canu.CANU(base, ssg.VIEWS, base.network.dimension, cameras, seed=seed, **given)
 
 

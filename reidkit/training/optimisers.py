@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,11 +24,12 @@ def ready_optimisers(method: Method, schedule: Schedule, epoch: int, before: Opt
     """
     ready: Optimisers = {}
     for player, parameters in method.players().items():
-        ready[player] = schedule.build_optimiser(parameters)
+        own = replace(schedule, **method.tuned().get(player, {}))
+        ready[player] = own.build_optimiser(parameters)
         if player in before and not schedule.renew_optimiser:
             ready[player].state.update({p: before[player].state[p] for p in parameters if p in before[player].state})
         for group in ready[player].param_groups:
-            group["lr"] = schedule.rate(method.clock(epoch))
+            group["lr"] = own.rate(method.clock(epoch))
     return ready
 
 
@@ -35,7 +37,7 @@ def restore_optimisers(method: Method, schedule: Schedule, states: dict[str, Any
     """Optimisers with the states that a checkpoint holds."""
     ready: Optimisers = {}
     for player, state in states.items():
-        ready[player] = schedule.build_optimiser(method.players()[player])
+        ready[player] = replace(schedule, **method.tuned().get(player, {})).build_optimiser(method.players()[player])
         ready[player].load_state_dict(state)
     return ready
 

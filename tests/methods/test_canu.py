@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from reidkit.diagnose import diagnose, mutual_information
-from reidkit.errors import ModelError
+from reidkit.errors import ModelError, TrainingError
+from reidkit.method import Batch
 from reidkit.methods.canu import CANU
 from reidkit.methods.cluster_finetune import ClusterAndFinetune
 from reidkit.methods.mmt import MMT
@@ -25,6 +26,7 @@ from reidkit.models import (
 )
 from reidkit.records import make_records
 from reidkit.training import fit
+from reidkit.training.optimisers import ready_optimisers
 from tests.contract.checks import SCHEDULE, Bench, first_batch, state
 from tests.toys import toy_records
 
@@ -209,7 +211,22 @@ def test_under_one_camera_the_adversary_is_not_there(tmp_path: Path) -> None:
         assert torch.equal(tensor, wrapped.base.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("recipe", [{"play": "alternating"}, {"optimiser": "own"}, {"join": "sum"}, {"normalise_centroid": True}])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"play": "alternating"},
+        {"optimiser": "adam"},
+        {"optimiser": "sgd", "judge_rate": 1e-2},
+        {"join": "sum"},
+        {"normalise_centroid": True},
+        {"condition": "feature"},
+        {"centroid": "own"},
+        {"tap": "b"},
+        {"renew": True},
+        {"draw": "shuffle"},
+    ],
+    ids=str,
+)
 def test_options_run(bench: Bench, recipe: dict[str, object], tmp_path: Path) -> None:
     method = canu_on(MMT, bench, **recipe)
     capsule = fit(method, bench.target.train, schedule=replace(SCHEDULE, epochs=1), out=tmp_path, progress=False)
@@ -217,3 +234,53 @@ def test_options_run(bench: Bench, recipe: dict[str, object], tmp_path: Path) ->
     assert len(cameras) and np.isfinite(cameras["value"]).all()
     players = {"judges", "model"} if recipe.get("play") else {"model+judges"} if recipe.get("optimiser") else {"model"}
     assert set(capsule.losses["player"]) == players
+
+
+@pytest.mark.parametrize("base", [SSG, MMT])
+def test_own_centroids_are_those_of_each_view_or_network(bench: Bench, base: type) -> None:
+    shared, own = canu_on(base, bench), canu_on(base, bench, centroid="own")
+    features = np.random.default_rng(0).normal(size=(12, len(own.taps), 256)).astype(np.float32)
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, -1, 0, 0])
+    labels = np.stack([labels, np.minimum(labels, 0), np.minimum(labels, 1)], 1) if base is SSG else labels
+    kept = np.flatnonzero(labels.reshape(12, -1)[:, 0] >= 0)
+    batch = Batch((), torch.from_numpy(kept), torch.from_numpy(labels[kept]), torch.from_numpy(0 * kept))
+
+    def means(matrix: np.ndarray, column: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.stack([matrix[column == column[row]].mean(0) for row in kept]))
+
+    for method in (shared, own):
+        method.condition_on(features, labels)
+    for view, found in enumerate(own.given({}, batch)):
+        assert torch.allclose(found, means(features[:, view], labels if base is MMT else labels[:, view]), atol=1e-6)
+    whole = means(features[:, 0] if base is SSG else features.mean(1), labels.reshape(12, -1)[:, 0])
+    assert all(torch.allclose(found, whole, atol=1e-6) for found in shared.given({}, batch))
+
+
+@pytest.mark.parametrize("renew", [True, False])
+def test_renewed_judges_begin_anew_and_kept_ones_go_on(
+    bench: Bench, renew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, seen = canu_on(ClusterAndFinetune, bench, renew=renew), []
+    prepare = method.prepare_epoch
+
+    def noted(*given: object) -> object:
+        labels = prepare(*given)
+        seen.append(method.judges[0].rest[-1].weight.detach().clone())
+        return labels
+
+    monkeypatch.setattr(method, "prepare_epoch", noted)
+    fit(method, bench.target.train, schedule=replace(SCHEDULE, epochs=2), out=tmp_path, progress=False)
+    assert len(seen) == 2 and bool((seen[1] == 0).all()) is renew
+
+
+def test_the_judges_have_a_rate_of_their_own(bench: Bench) -> None:
+    schedule = replace(SCHEDULE, optimiser="sgd", learning_rate=6e-5)
+    ready = ready_optimisers(canu_on(SSG, bench, optimiser="adam"), schedule, 0, {})
+    assert isinstance(ready["model"], torch.optim.SGD) and ready["model"].param_groups[0]["lr"] == 6e-5
+    assert isinstance(ready["judges"], torch.optim.Adam) and ready["judges"].param_groups[0]["lr"] == 3.5e-4
+
+
+def test_a_tap_that_is_not_there_is_refused(bench: Bench, tmp_path: Path) -> None:
+    method = canu_on(SSG, bench, tap="b")
+    with pytest.raises(TrainingError, match="full_b"):
+        fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, progress=False)

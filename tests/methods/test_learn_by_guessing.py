@@ -113,6 +113,9 @@ def standardised(features: Features) -> Features:
 def test_the_schedule_begins_anew_when_the_body_thaws() -> None:
     method = LearnByGuessing(build_embedder("tiny"), Guessing(frozen_epochs=2, epochs=3))
     assert [method.clock(epoch) for epoch in range(7)] == [0, 1, 0, 1, 2, 0, 1]
+    inside = LearnByGuessing(build_embedder("tiny"), Guessing(frozen_epochs=2, epochs=3, frozen="inside"))
+    assert [inside.clock(epoch) for epoch in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    assert [epoch for epoch in range(7) if inside.relabels(epoch)] == [0, 3, 6]
 
 
 def test_portion_counts_outliers(bench: Bench, tmp_path: Path) -> None:

@@ -15,10 +15,7 @@ from torch import nn
 from reidkit.losses import pairwise_distances, softmax_triplet
 from reidkit.method import follow, ramped
 from reidkit.methods.mmt import MMT
-from reidkit.models import (
-    build_embedder,
-    in_groups,
-)
+from reidkit.models import Branch, build_embedder, in_groups
 from reidkit.training import fit
 from tests.contract.checks import SCHEDULE, Bench, first_batch
 
@@ -111,6 +108,7 @@ def test_groups_give_the_statistics_of_small_batches() -> None:
         {"clustering": "kmeans", "clusters": 8},
         {"evaluated": "both"},
         {"norm_group": 4},
+        {"dropout": 0.5},
     ],
     ids=lambda change: "-".join(change),
 )
@@ -122,6 +120,13 @@ def test_ablations_run(bench: Bench, change: dict[str, object], tmp_path: Path) 
     if change.get("momentum") == 0.0:
         for teacher, student in zip(method.teachers.parameters(), method.students.parameters()):
             assert torch.equal(teacher, student)
+
+
+def test_dropout_stands_before_the_classifier_and_only_while_training() -> None:
+    branch = Branch(build_embedder("tiny"), classes=5, dropout=0.5)
+    _, b, logits = branch(IMAGES)
+    unlike = (logits - branch.classifier(b)).abs().sum(1)
+    assert (unlike > 0).any() and torch.equal(branch.eval()(IMAGES)[2], branch.classifier(branch(IMAGES)[1]))
 
 
 def test_one_network_teaches_itself(bench: Bench, tmp_path: Path) -> None:
