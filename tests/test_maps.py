@@ -71,7 +71,7 @@ def test_maps_keep_neighbours_apart_and_repeat(name: str) -> None:
     near = Near.of_features(features, wanted(name, 240))
 
     def make(seed: int) -> np.ndarray:
-        return tsne_map(near, project(features)[0], seed=seed) if name == "t-SNE" else umap_map(near, features, seed=seed)
+        return {"t-SNE": tsne_map, "UMAP": umap_map}[name](near, project(features)[0], seed=seed)
 
     points = make(0)
     assert points.shape == (240, 2) and points.dtype == np.float32 and np.array_equal(points, make(0))
@@ -101,14 +101,16 @@ def test_a_handful_of_images_has_a_map(name: str, count: int) -> None:
     assert made.points.shape == (count, 2) and np.isfinite(made.points).all()
 
 
-def test_a_large_pca_equals_the_exact_one() -> None:
+@pytest.mark.parametrize(("offset", "kind"), [(0, np.float32), (20, np.float32), (0, np.float16), (20, np.float64)])
+def test_a_large_pca_equals_the_exact_one(offset: float, kind: type) -> None:
     generator = np.random.default_rng(0)
-    features = (generator.normal(size=(900, 600)) * np.arange(1, 601) ** -0.7).astype(np.float32)
+    features = (generator.normal(size=(900, 600)) * np.arange(1, 601) ** -0.7 + offset).astype(kind)
     points, share = project(features)
-    exact = PCA(2, svd_solver="full").fit(features)
+    assert points.dtype == np.float32 and np.array_equal(points, project(features)[0])
+    exact = PCA(2, svd_solver="full").fit(features.astype(np.float64))
     expected = exact.transform(features)
     assert share == pytest.approx(exact.explained_variance_ratio_.sum(), rel=1e-4)
-    np.testing.assert_allclose(np.abs(points), np.abs(expected), atol=0.01 * np.abs(expected).max())
+    np.testing.assert_allclose(points, expected, atol=0.01 * np.abs(expected).max())  # signs too: by the largest loading
 
 
 def test_the_widget_starts_from_the_graph_that_was_clustered() -> None:

@@ -61,8 +61,9 @@ def tsne(inputs: Inputs) -> Outputs:
 def umap(inputs: Inputs) -> Outputs:
     from reidkit.diagnose.maps import umap_map
     from reidkit.diagnose.near import Near
+    from reidkit.diagnose.projection import project
 
-    return {"points": umap_map(Near(inputs["index"], inputs["distance"]), inputs["features"])}
+    return {"points": umap_map(Near(inputs["index"], inputs["distance"]), project(inputs["features"])[0])}
 
 
 def pca(inputs: Inputs) -> Outputs:

@@ -15,6 +15,8 @@ from reidkit.diagnose.near import Near
 
 PERPLEXITY, UMAP_NEIGHBOURS = 30.0, 15
 EARLY, LATE, REPORTED = 250, 500, 50  # openTSNE's own numbers of iterations
+CELL = 2  # width of a cell of FIt-SNE's grid; the library's 1 takes four times as long and keeps one neighbour in a hundred more
+MANY, EPOCHS = 10_000, 100  # of a large UMAP, half of the library's own: principal components are a good place to begin
 JUDGED = 5_000
 
 
@@ -44,19 +46,18 @@ def tsne_map(near: Near, start: Float[np.ndarray, "n 2"], *, seed: int = 0, prog
         def report(*_: object) -> None:  # must return nothing: a true value would stop the solver
             bar.update(REPORTED)
 
-        solver = tsne.TSNE(n_jobs=1, random_state=seed, callbacks=report, callbacks_every_iters=REPORTED)
+        options = {"ints_in_interval": CELL, "callbacks": report, "callbacks_every_iters": REPORTED}
+        solver = tsne.TSNE(n_jobs=1, random_state=seed, **options)
         begun = tsne.initialization.rescale(np.asarray(start, np.float64))
         return np.asarray(solver.fit(affinities=affinities, initialization=begun), np.float32)
 
 
-def umap_map(
-    near: Near, features: Float[np.ndarray, "n d"], *, seed: int = 0, progress: bool = False
-) -> Float[np.ndarray, "n 2"]:
+def umap_map(near: Near, start: Float[np.ndarray, "n 2"], *, seed: int = 0, progress: bool = False) -> Float[np.ndarray, "n 2"]:
     """UMAP by umap-learn from known neighbours.
 
     Args:
         near: 15 neighbours or more, the image itself counted; 15 are used.
-        features: place the parts of the map relative to each other when the neighbours do not connect them.
+        start: where the points begin, for example two principal components.
         seed: of the solver. One thread, so that the same seed gives the same map.
         progress: whether umap-learn says what it does.
     """
@@ -64,10 +65,10 @@ def umap_map(
     known = near.first(wanted("UMAP", len(near.index)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it cannot transform further images: nobody asks it to
-        begun = "spectral" if len(features) > 3 else "random"  # two eigenvectors beside the constant one
-        options = {"init": begun, "random_state": seed, "n_jobs": 1, "verbose": progress}
+        begun, epochs = np.asarray(start, np.float32), EPOCHS if len(start) > MANY else None
+        options = {"init": begun, "n_epochs": epochs, "random_state": seed, "n_jobs": 1, "verbose": progress}
         solver = umap.UMAP(n_neighbors=known[0].shape[1], precomputed_knn=known, **options)
-        return solver.fit_transform(features).astype(np.float32)
+        return solver.fit_transform(begun).astype(np.float32)  # of what it is given it needs the length alone
 
 
 def neighbours_kept(points: Float[np.ndarray, "n 2"], near: Near, k: int = 10) -> float:

@@ -15,8 +15,7 @@ from reidkit.errors import DiagnosisError, nearest_name
 
 PROJECTIONS = ("PCA", "t-SNE", "UMAP")
 MOST, MOST_CURVED = 100_000, 15_000
-LARGE = 512  # rows and columns from which on PCA works with a low-rank solver
-SOLVER = {"svd_solver": "randomized", "n_oversamples": 20, "iterated_power": 4, "power_iteration_normalizer": "QR"}
+LARGE, OVERSAMPLED, ITERATIONS = 512, 20, 5  # rows and columns from which on PCA looks for the leading components alone
 NOTES = {
     "t-SNE": "Only neighbourhoods can be read: distances between groups, their sizes and their order mean nothing.",
     "UMAP": "Mostly neighbourhoods can be read: distances between groups and their sizes mean little.",
@@ -45,15 +44,39 @@ class Projection:
 def project(features: Float[np.ndarray, "n d"], dimensions: int = 2) -> tuple[Float[np.ndarray, "n k"], float]:
     """The first principal components (mean-centred, not whitened), and the share of the variance that they carry.
 
-    The sign of a component is fixed by its largest loading. Features of one dimension get a second one of zeros. Large
-    matrices are solved by a randomised range finder with four power iterations (Halko, Martinsson and Tropp, 2011).
+    The sign of a component is fixed by its largest loading. Features of one dimension get a second one of zeros. Of large
+    matrices `leading_components` are found.
     """
     size = min(dimensions, *features.shape)
-    solver = SOLVER if min(features.shape) >= LARGE and size < LARGE // 4 else {"svd_solver": "full"}
-    pca = PCA(size, random_state=0, **solver)
-    points = pca.fit_transform(features)
-    share = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
-    return np.pad(points, ((0, 0), (0, dimensions - size))).astype(np.float32), share
+    if min(features.shape) >= LARGE and size < LARGE // 4:
+        points, share = leading_components(features, size)
+    else:
+        pca = PCA(size, svd_solver="full")
+        points, share = pca.fit_transform(features), pca.explained_variance_ratio_.sum()
+    return np.pad(points, ((0, 0), (0, dimensions - size))).astype(np.float32), float(np.nan_to_num(share))
+
+
+def leading_components(features: Float[np.ndarray, "n d"], size: int) -> tuple[Float[np.ndarray, "n k"], float]:
+    """As `project`, by subspace iteration on the covariance, which is never written down (Halko, Martinsson and Tropp, 2011).
+
+    Each iteration reads the features twice; no centred copy of them is made.
+    """
+    features = features.astype(np.result_type(features.dtype, np.float32), copy=False)
+    mean = features.mean(axis=0, dtype=np.float64).astype(features.dtype)
+
+    def centred(axes: np.ndarray) -> np.ndarray:
+        found: np.ndarray = features @ axes - mean @ axes
+        return found
+
+    axes = np.random.default_rng(0).normal(size=(features.shape[1], size + OVERSAMPLED)).astype(features.dtype)
+    for _ in range(ITERATIONS):
+        axes = np.linalg.qr(features.T @ centred(axes))[0]  # columns of what is centred sum to 0: the mean drops out
+    points = centred(axes)
+    spread, turn = np.linalg.eigh(points.T @ points)
+    axes = axes @ turn[:, : -size - 1 : -1]
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
+    total = sum(((features[s : s + 4096] - mean) ** 2).sum(dtype=np.float64) for s in range(0, len(features), 4096))
+    return centred(axes), float(spread[-size:].sum() / total)
 
 
 def project_by(
@@ -90,10 +113,7 @@ def project_by(
         return Projection(name, plane, rows, axes, note + _drawn(rows, features))
     k = wanted(name, len(rows))
     near = Near.of_features(drawn, k) if graph is None else Near.of_graph(graph[rows][:, rows], k, seed=seed)
-    if name == "t-SNE":
-        points = tsne_map(near, plane, seed=seed, progress=progress)
-    else:
-        points = umap_map(near, drawn, seed=seed, progress=progress)
+    points = {"t-SNE": tsne_map, "UMAP": umap_map}[name](near, plane, seed=seed, progress=progress)
     note = NOTES[name] + _faith(drawn, points, near) + _drawn(rows, features)
     return Projection(name, points, rows, (f"{name} 1", f"{name} 2"), note)
 

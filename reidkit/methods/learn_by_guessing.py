@@ -27,7 +27,7 @@ class Recipe(ClusterSettings):
         clustering, min_samples: or k-means (Table 4). [paper: 3.3.1, 3.3.2]
         distance: what eps refers to (reference 6.5); ``"l2"``, ``"squared-l2"``, ``"jaccard"`` too. [ours: not printed]
         eps: radius with Market as target; 0.35 with Duke. [paper: 3.3.2]
-        eps_grid: radii of which the first step takes the best balanced (`search_eps`), in place of `eps`. [paper: 3.3.2]
+        eps_grid, search: radii of which the ``"first"`` or ``"every"`` step takes the best balanced, not `eps`. [paper: 3.3.2]
         clusters: 0 is floor(N / 15), for ``clustering="kmeans"``. [paper: eq. 1]
         camera, min_size, single_camera: normalisation and selection. [paper: eq. 4, 3.4, 4.4]
         tap: what is clustered, ``"b"`` after the neck or ``"f"`` before it. [ours: BoT's test feature]
@@ -42,6 +42,7 @@ class Recipe(ClusterSettings):
     distance: str = "cosine"
     eps: float | None = 0.42
     eps_grid: tuple[float, ...] = ()
+    search: str = "first"
     clusters: int = 0
     camera: str = "normalised"
     min_size: int = 4
@@ -79,8 +80,7 @@ class LearnByGuessing(Method):
         self.frozen = False
 
     def embed(self, images: Tensor) -> Tensor:
-        f, b = self.embedder(images)
-        return b if self.recipe.tap == "b" else f
+        return self.embedder(images)["fb".index(self.recipe.tap)]
 
     def embed_test(self, images: Tensor) -> Tensor:
         return self.embedder(images)[1]
@@ -118,8 +118,8 @@ class LearnByGuessing(Method):
 
     def label(self, features: Features) -> PseudoLabels:
         """The labels of a new step, with what the history says of them."""
-        eps, unit = None if self.eps.isnan() else float(self.eps), features.unit().matrix
-        made = cluster_step(unit, features.camera, self.recipe, eps=eps, grid=self.recipe.eps_grid, seed=self.seed)
+        eps, how = None if self.eps.isnan() or self.recipe.search == "every" else float(self.eps), self.recipe
+        made = cluster_step(features.unit().matrix, features.camera, how, eps=eps, grid=how.eps_grid, seed=self.seed)
         self.eps.fill_(made.eps)
         change = label_change(self.guess.value.numpy(force=True), made.labels)
         self.still.copy_(self.still + 1 if change.is_small(self.recipe.settled_at) else 0 * self.still)

@@ -14,7 +14,7 @@ import torch
 from reidkit.diagnose.convergence import peak_step, progressive_steps
 from reidkit.errors import LabelsError, ReidkitError
 from reidkit.features import Features
-from reidkit.labels import ClusterSettings, cluster, label_change, search_eps
+from reidkit.labels import ClusterSettings, GridSearch, cluster, label_change, search_eps
 from reidkit.methods.learn_by_guessing import LearnByGuessing
 from reidkit.methods.learn_by_guessing import Recipe as Guessing
 from reidkit.models import (
@@ -176,6 +176,16 @@ def test_a_run_searches_its_radius_once_and_keeps_it(bench: Bench, tmp_path: Pat
         progress=False,
     )
     assert "eps_grid" not in again.history[2] and again.history[2]["eps"] == first["eps"], "a resumed run keeps it too"
+
+
+def test_a_run_may_search_its_radius_at_every_step(bench: Bench, tmp_path: Path) -> None:
+    recipe = Guessing(eps_grid=(0.2, 0.4, 0.6, 0.8), search="every", min_size=2, frozen_epochs=0, epochs=1)
+    method = LearnByGuessing(build_embedder("tiny"), recipe)
+    capsule = fit(method, bench.target.train, schedule=SCHEDULE, out=tmp_path, progress=False)
+    for step, told in enumerate(capsule.history):
+        found = GridSearch(**{name: tuple(v) if isinstance(v, list) else v for name, v in told["eps_grid"].items()})
+        assert told["eps"] == found.best, step
+    assert len({tuple(told["eps_grid"]["clusters"]) for told in capsule.history}) == 2, "the second search saw new features"
 
 
 def test_labels_that_stand_still_end_the_run(bench: Bench, tmp_path: Path) -> None:
