@@ -129,7 +129,7 @@ def _task(name: str, images: int) -> Task:
             Contestant(OWN[name], own_pca, finish=scored, package="scikit-learn", seconds=10 * work),
         ],
     }[name]
-    faster = Goal(f"at least {times} times as fast as {OWN[name]}", OURS, against=OWN[name], at_most=1 / times)
+    faster = Goal(f"{times:g} x faster than {OWN[name]}", OWN[name], against=OURS, at_least=times)
     return Task(
         f"{name} of {images:,} x {WIDE}",
         partial(make, images),
