@@ -235,7 +235,3 @@ def _split_parameters(given: list[str]) -> dict[str, str]:
             raise RunnerError(f"-p {text} {fault}.", rule="Each parameter is given once, as NAME=VALUE.", action="Correct it.")
         found[name] = value
     return found
-
-
-if __name__ == "__main__":
-    main()

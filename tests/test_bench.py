@@ -229,7 +229,7 @@ def test_commands_at_a_few_hundred_images(name, tmp_path, monkeypatch):
 def test_the_command_in_processes_of_its_own(tmp_path):
     words = ["bench", "ranking", "--size", "400", "--repeats", "1", "--out", str(tmp_path)]
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    command = [sys.executable, "-m", "reidkit.cli", *words]
+    command = [sys.executable, "-m", "reidkit", *words]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert "bench_ranking.json" in done.stdout and "reidkit, from distances, run 1" in done.stderr
     entry = read_record(record_path(tmp_path, "ranking"))["tasks"]["ranking of 85 x 400"]

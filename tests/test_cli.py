@@ -30,7 +30,7 @@ def call(*words: object):
 def process(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The same in a process of its own, through `main`."""
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    command = [sys.executable, "-m", "reidkit.cli", *map(str, words)]
+    command = [sys.executable, "-m", "reidkit", *map(str, words)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -77,7 +77,7 @@ def trained(records: Records, untrained: SourcePretraining, tmp_path_factory: py
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "reidkit.cli", "data", "omniglot", *words], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "reidkit", "data", "omniglot", *words], capture_output=True, text=True, check=False
     )
 
 
