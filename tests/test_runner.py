@@ -63,7 +63,7 @@ KILLED = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 def reidkit(*words: object, cwd: Path) -> subprocess.Popen[str]:
     """`reidkit …` as a process, with a home that does not exist."""
     environment = dict(os.environ, HOME=str(cwd / "no home"), PYTHONPATH=str(Path(__file__).parent.parent), TZ="Asia/Kathmandu")
-    command = [sys.executable, "-m", "reidkit.cli", *map(str, words)]
+    command = [sys.executable, "-m", "reidkit", *map(str, words)]
     return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -23,7 +23,7 @@ def test_the_application_opens_and_its_parts_are_linked(tmp_path: Path) -> None:
     frame = pd.DataFrame({"label": scene.labels(), "camid": images.camera, "pid": images.identity})
     frame.to_csv(tmp_path / "labels.csv", index=False)
     np.save(tmp_path / "features.npy", scene.features())
-    words = ["-m", "reidkit.cli", "analyst", str(tmp_path / "labels.csv"), "--features", str(tmp_path / "features.npy")]
+    words = ["-m", "reidkit", "analyst", str(tmp_path / "labels.csv"), "--features", str(tmp_path / "features.npy")]
     address = f"http://127.0.0.1:{port}"
     with served([sys.executable, *words, "--port", str(port), "--no-browser"], tmp_path, address):
         stranger = http.client.HTTPConnection("127.0.0.1", port)
