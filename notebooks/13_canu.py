@@ -642,7 +642,8 @@ text = f"seeds {len(kept)}; at last {said(ends)}" if ends else "nothing is recor
 lesson.figure(figure, f"Recorded curves of three runs on MMT, mean and deviation over seeds: {text}.")
 
 # %%
-ids = "C-11a C-11b C-13a C-13b C-14a C-14b C-14c C-14d C-16a C-16b C-17 C-18a C-18b C-19 C-20 C-21a C-21b C-22a C-22b C-22c"
+ids = "C-11a C-11b C-11c C-13a C-13b C-14a C-14b C-14c C-14d C-16a C-16b C-17 "
+ids += "C-18a C-18b C-18c C-19 C-20 C-21a C-21b C-22a C-22b C-22c"
 claims = recorded_claims(*ids.split())
 words = ", ".join(f"{word}: {count}" for word, count in claims["verdict"].value_counts().items())
 print(words or "No claim of CANU is recorded here yet: run `reidkit bench claims`.")
