@@ -38,7 +38,8 @@ def page(record: dict[str, Any]) -> str:
     undecided = [claim for claim in CLAIMS if claim.change and any(v.claim == claim.id and v.word != HOLDS for v in made)]
     if undecided:
         lines += ["", "## What would have to change", ""]
-        lines += [f"- {claim.id}, {claim.sentence}: {claim.change}." for claim in undecided]
+        for change in dict.fromkeys(claim.change for claim in undecided):
+            lines.append(f"- {', '.join(claim.id for claim in undecided if claim.change == change)}: {change}.")
     lines += ["", "## Runs", "", *_runs(record), "", "## Measures", ""]
     lines += [f"- `{name}`: {what}." for name, what in CURVES.items()]
     lines += ["", "A curve has one entry a clustering; *first* and *last* are its ends, *peak* the 0-based first entry"]
