@@ -613,7 +613,9 @@ axes = figure.subplots()
 for each, marker in zip(sizes, "osD^"):
     axes.plot(sizes.index, sizes[each], color=GREY, lw=1, marker=marker, ms=5, label=f"seed {each}")
 axes.plot(sizes.index, sizes.mean(axis=1), color=BLUE, lw=2, label="mean")
-axes.axhline(np.mean(list(before.values())), color=VERMILLION, ls=":", label="direct transfer, mean of all seeds")
+axes.axhline(
+    np.mean(list(before.values())), color=VERMILLION, ls=":", label="direct transfer, mean of all seeds"
+)
 axes.set_xscale("log", base=2)
 axes.set_xticks(groups, [f"{group}" for group in groups])
 axes.set(xlabel="images in a batch-norm group", ylabel="mAP in winter")

@@ -100,6 +100,17 @@ def warm_umap(inputs: Inputs) -> Inputs:
     return inputs
 
 
+def warm_pca(inputs: Inputs) -> Inputs:
+    """Imports are nobody's work here."""
+    pca({"features": np.array(inputs["features"][:WARM])})
+    return inputs
+
+
+def warm_own_pca(inputs: Inputs) -> Inputs:
+    own_pca({"features": np.array(inputs["features"][:WARM])})
+    return inputs
+
+
 def warm_own_umap(inputs: Inputs) -> Inputs:
     """Above 4,096 images the search is approximate, and other code."""
     own_umap({"features": np.array(inputs["features"][:4200])})
@@ -125,8 +136,8 @@ def _task(name: str, images: int) -> Task:
             Contestant(OWN[name], own_umap, warm_own_umap, scored, package="umap-learn", seconds=15 * work + 30),
         ],
         "PCA": [
-            Contestant(OURS, pca, finish=scored, seconds=work),
-            Contestant(OWN[name], own_pca, finish=scored, package="scikit-learn", seconds=10 * work),
+            Contestant(OURS, pca, warm_pca, scored, seconds=work),
+            Contestant(OWN[name], own_pca, warm_own_pca, scored, package="scikit-learn", seconds=10 * work),
         ],
     }[name]
     faster = Goal(f"{times:g} x faster than {OWN[name]}", OWN[name], against=OURS, at_least=times)
