@@ -15,7 +15,7 @@ from reidkit.errors import DiagnosisError, nearest_name
 
 PROJECTIONS = ("PCA", "t-SNE", "UMAP")
 MOST, MOST_CURVED = 100_000, 15_000
-LARGE, OVERSAMPLED, ITERATIONS = 512, 20, 5  # rows and columns from which on PCA looks for the leading components alone
+LARGE, OVERSAMPLED, ITERATIONS = 512, 10, 5  # rows and columns from which on PCA looks for the leading components alone
 NOTES = {
     "t-SNE": "Only neighbourhoods can be read: distances between groups, their sizes and their order mean nothing.",
     "UMAP": "Mostly neighbourhoods can be read: distances between groups and their sizes mean little.",
@@ -75,7 +75,8 @@ def leading_components(features: Float[np.ndarray, "n d"], size: int) -> tuple[F
     spread, turn = np.linalg.eigh(points.T @ points)
     axes = axes @ turn[:, : -size - 1 : -1]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
-    total = sum(((features[s : s + 4096] - mean) ** 2).sum(dtype=np.float64) for s in range(0, len(features), 4096))
+    blocks = (features[start : start + 512] - mean for start in range(0, len(features), 512))
+    total = sum(float(np.vdot(block, block)) for block in blocks)
     return centred(axes), float(spread[-size:].sum() / total)
 
 
