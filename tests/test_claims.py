@@ -16,6 +16,7 @@ from reidkit.bench.claims import run as running
 from reidkit.bench.claims.data import ABOVE, WITHIN, claims_named, more
 from reidkit.bench.claims.measures import CURVES, curves, value
 from reidkit.bench.claims.page import page, rule_text
+from reidkit.bench.claims.recorded import recorded_claims
 from reidkit.bench.claims.runs import RUNS, schedule_of
 from reidkit.bench.claims.verdict import FAILS, HOLDS, UNDECIDED, decide, interval
 from reidkit.capsule import CapsuleWriter
@@ -23,6 +24,7 @@ from reidkit.errors import BenchError
 from reidkit.published import ablation
 from reidkit.trials import PAIRS, SCALES, scaled
 
+ROOT = Path(__file__).parent.parent
 CLAIM = Claim("C-0", "a is better", "nowhere", more("a", "b", "map.last"), 0.01)
 
 
@@ -228,3 +230,13 @@ def test_smoke_from_end_to_end_and_again_from_the_cache(tmp_path: Path, monkeypa
     run_claims(tmp_path, **given)
     assert "all of them in the cache" in told[0]
     assert (tmp_path / "records" / "claims.json").read_bytes() == whole
+
+
+def test_the_page_in_the_repository_is_what_its_record_says() -> None:
+    record = json.loads((ROOT / "docs" / "records" / "claims.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "claims.md").read_text(encoding="utf-8") == page(record)
+    asked = {(world, run) for claim in CLAIMS for world in claim.worlds for run in claim.runs}
+    for world, run in asked:
+        assert sum(run in runs for runs in record["runs"][world].values()) >= 3, (world, run)
+    assert record["profile"] == "demo" and len(recorded_claims()) == sum(len(claim.worlds) for claim in CLAIMS)
+    assert "docs/claims.md" in (ROOT / "README.md").read_text(encoding="utf-8")
