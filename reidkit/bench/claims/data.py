@@ -53,7 +53,10 @@ STEPS = {"guess selected: map.last": 1.0, "guess raw: map.last": -2.0, "guess ra
 MMT_PLAIN, SSG_PLAIN = more("canu mmt", "adv mmt", "map.last"), more("canu ssg", "adv ssg", "map.last")
 MU = "a longer run: collapse adds up over rounds"
 HALVES = "taller pictures: at 64 x 32 the map of a half has two rows, and says little that the whole does not"
-WEAK = "longer runs, or a larger mu: in these few batches the judges hardly learn; C-11c and C-18c turn mu up"
+WEAK = (
+    "longer runs, or a larger mu: here the judges win, round after round, since mu times their gradient moves features too "
+    "little in so few batches; C-11c and C-18c turn mu up"
+)
 FEW = "labels that are right more often before the first step, as a network trained on photographs gives"
 RADIUS = (
     "a world in which k = N / 15 is far from the number of people (here it is 80 for 100), or a radius picked at every step "
