@@ -100,7 +100,7 @@ CLAIMS: tuple[Claim, ...] = (
         f"{CANU}, IV, equations 6 and 7",
         more("canu mmt", "adv mmt", "identity.last"),
         worlds=DEPENDENT,
-        change="a steeper visiting graph (world dial `visits`)",
+        change="a steeper visiting graph (world dial `dependence`)",
     ),
     Claim(
         "C-14d",
@@ -108,7 +108,7 @@ CLAIMS: tuple[Claim, ...] = (
         f"{CANU}, IV, equations 6 and 7",
         more("canu ssg", "adv ssg", "identity.last"),
         worlds=DEPENDENT,
-        change="a steeper visiting graph (world dial `visits`)",
+        change="a steeper visiting graph (world dial `dependence`)",
     ),
     Claim("C-16a", "mu = 1.8 destroys SSG", f"{CANU}, Table III", more("ssg", "canu ssg 1.8", "map.last"), 5 * POINT, change=MU),
     Claim(
