@@ -543,9 +543,6 @@ for name in ladder:
 lesson.show(RunHistory.from_capsule(runs["+ cameras"].capsule, identities=truth, table=train))
 
 # %% [markdown]
-#
-
-# %% [markdown]
 # The search costs little and needs no truth: why not at every step? One option of the method:
 
 # %%

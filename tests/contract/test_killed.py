@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from reidkit.methods import all_methods
 from tests.contract.checks import Bench, assert_same_run, trained
@@ -17,6 +19,15 @@ from tests.contract.checks import Bench, assert_same_run, trained
 ROOT = Path(__file__).parents[2]
 METHODS = sorted(all_methods())
 PATIENCE = 300.0
+
+
+@pytest.fixture(autouse=True)
+def as_the_killed_runs_had() -> Iterator[None]:
+    """One thread: sums in another order have other last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
