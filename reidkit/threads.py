@@ -67,7 +67,7 @@ def for_each(work: Callable[[Task], object], tasks: Iterable[Task]) -> None:
     if workers == 1:
         loop()
         return
-    with _torch_on_one_core(), ThreadPoolExecutor(workers, initializer=_one_core) as pool:
+    with torch_threads_kept(), ThreadPoolExecutor(workers, initializer=_one_core) as pool:
         for future in [pool.submit(loop) for _ in range(workers)]:
             future.result()
 
@@ -134,7 +134,7 @@ def _answer(pipe: Connection, work: Callable[[Task], Result], tasks: Sequence[Ta
 
 def on_one_core(work: Callable[[], Result]) -> Result:
     """``work()`` with matrix products on one core, in a thread of its own; for measurements."""
-    with _torch_on_one_core(), ThreadPoolExecutor(1, initializer=_one_core) as pool:
+    with torch_threads_kept(), ThreadPoolExecutor(1, initializer=_one_core) as pool:
         return pool.submit(work).result()
 
 
@@ -151,8 +151,11 @@ def _one_core() -> None:
 
 
 @contextmanager
-def _torch_on_one_core() -> Iterator[None]:
-    """torch also keeps the last number of threads for threads yet to come: put it back afterwards."""
+def torch_threads_kept() -> Iterator[None]:
+    """Put torch's number of threads back afterwards.
+
+    A worker's setting is also that of threads yet to come, and numba's OpenMP, under which UMAP runs, changes that of torch.
+    """
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch is not None else 0
     try:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
@@ -73,7 +74,11 @@ def test_maps_keep_neighbours_apart_and_repeat(name: str) -> None:
     def make(seed: int) -> np.ndarray:
         return {"t-SNE": tsne_map, "UMAP": umap_map}[name](near, project(features)[0], seed=seed)
 
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
     points = make(0)
+    assert torch.get_num_threads() == 3, "what is trained afterwards has the threads that it would have had"
+    torch.set_num_threads(before)
     assert points.shape == (240, 2) and points.dtype == np.float32 and np.array_equal(points, make(0))
     truth = Near.of_features(features, 11)
     scrambled = points[np.random.default_rng(0).permutation(240)]

@@ -12,6 +12,7 @@ from sklearn.manifold import trustworthiness
 from tqdm.auto import tqdm
 
 from reidkit.diagnose.near import Near
+from reidkit.threads import torch_threads_kept
 
 PERPLEXITY, UMAP_NEIGHBOURS = 30.0, 15
 EARLY, LATE, REPORTED = 250, 500, 50  # openTSNE's own numbers of iterations
@@ -68,7 +69,8 @@ def umap_map(near: Near, start: Float[np.ndarray, "n 2"], *, seed: int = 0, prog
         begun, epochs = np.asarray(start, np.float32), EPOCHS if len(start) > MANY else None
         options = {"init": begun, "n_epochs": epochs, "random_state": seed, "n_jobs": 1, "verbose": progress}
         solver = umap.UMAP(n_neighbors=known[0].shape[1], precomputed_knn=known, **options)
-        return solver.fit_transform(begun).astype(np.float32)  # of what it is given it needs the length alone
+        with torch_threads_kept():
+            return solver.fit_transform(begun).astype(np.float32)  # of what it is given it needs the length alone
 
 
 def neighbours_kept(points: Float[np.ndarray, "n 2"], near: Near, k: int = 10) -> float:
