@@ -43,6 +43,7 @@ from reidkit.bench.claims.recorded import recorded_claims
 from reidkit.diagnose import diagnose, mutual_information, selection_funnel
 from reidkit.diagnose.convergence import peak_step, progressive_steps
 from reidkit.diagnose.projection import project_by
+from reidkit.diagnose.text import counted
 from reidkit.features import extract
 from reidkit.labels import GridSearch, cluster, label_change, normalise_by_camera, search_eps, select
 from reidkit.lesson import Lesson
@@ -561,8 +562,8 @@ once, every = (radii.loc[name].iloc[-1] for name in ("picked once", "picked at e
 radii.rename(index=lambda step: step + 1, level="step").round(3)
 
 # %%
-why = f"Picked once, the radius stays {once['eps']:.3f}: the last step has {once['clusters']:.0f} clusters, the largest with {once['largest']:.0%} of the "
-why += f"images, and mAP {once['mean_ap']:.3f}. Picked at every step it ends at {every['eps']:.3f}: {every['clusters']:.0f} clusters, the largest with "
+why = f"Picked once, the radius stays {once['eps']:.3f}: the last step has {counted(int(once['clusters']), 'cluster')}, the largest with {once['largest']:.0%} of the "
+why += f"images, and mAP {once['mean_ap']:.3f}. Picked at every step it ends at {every['eps']:.3f}: {counted(int(every['clusters']), 'cluster')}, the largest with "
 why += f"{every['largest']:.0%}, and mAP {every['mean_ap']:.3f}. One seed."
 lesson.reveal("anew", "higher" if every["mean_ap"] > once["mean_ap"] else "not higher", tell=why)
 lesson.record("map_radius_anew", every["mean_ap"], "fraction", "higher")
