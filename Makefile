@@ -70,8 +70,9 @@ sync: $(STAMP)
 	$(BIN)/python -m reidkit.lesson.pairing notebooks/*.py
 
 # The newest versions that fit pyproject.toml, written down; commit the file when the tests pass with it.
+# soupsieve 3 and 4 want Python 3.11.5; Debian 12 has 3.11.2.
 lock: $(STAMP)
-	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]' 'soupsieve<3'
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock
 	@touch $(STAMP)
 

@@ -482,6 +482,7 @@ def by_step(capsule) -> pd.DataFrame:
     """A row a step: scores, radius, what was kept, and (with the truth) what the clusters are."""
     found = progressive_steps(capsule).rename_axis("step")
     labels = [capsule.labels[epoch] for epoch in found["epoch"]]
+    found["eps"] = [capsule.history[epoch].get("eps", np.nan) for epoch in found["epoch"]]
     found["largest"] = [np.bincount(y[y >= 0], minlength=1).max() / len(y) for y in labels]
     made = [diagnose(y, train.camera, identities=truth, permutations=5) for y in labels]
     found["purity"] = [each.clusters["purity"].mean() if len(each.clusters) else np.nan for each in made]
@@ -553,11 +554,8 @@ lesson.predict("anew", question, choices=["higher", "not higher"])
 # %%
 anew = run("radius anew at every step")
 columns = ["eps", "clusters", "portion", "largest", "mean_ap"]
-radii = {"picked once": table["+ cameras"], "picked at every step": by_step(anew.capsule)}
-for name, steps_of in radii.items():
-    capsule = {"picked once": full, "picked at every step": anew}[name].capsule
-    radii[name]["eps"] = [capsule.history[epoch]["eps"] for epoch in steps_of["epoch"]]
-radii = pd.concat(radii, names=["radius"])[columns]
+both = {"picked once": table["+ cameras"], "picked at every step": by_step(anew.capsule)}
+radii = pd.concat(both, names=["radius"])[columns]
 once, every = (radii.loc[name].iloc[-1] for name in ("picked once", "picked at every step"))
 radii.rename(index=lambda step: step + 1, level="step").round(3)
 

@@ -283,3 +283,18 @@ def test_the_gate_runs_the_tests_then_the_notebooks_and_fails_with_either(tmp_pa
     environment = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
     done = subprocess.run([str(ROOT / ".ci" / "run")], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, check=False)
     assert (done.returncode, calls.read_text().split()) == (status, called)
+
+
+def test_what_is_locked_installs_on_the_oldest_python() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
+    names = [line.partition("==")[0] for line in lines]
+    asked = {name: metadata.metadata(name)["Requires-Python"] for name in names if _installed(name)}
+    assert len(asked) > 100
+    assert [name for name, python in asked.items() if not SpecifierSet(python or "").contains("3.11.0")] == []
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return False

@@ -80,7 +80,7 @@ class LearnByGuessing(Method):
         self.frozen = False
 
     def embed(self, images: Tensor) -> Tensor:
-        return self.embedder(images)["fb".index(self.recipe.tap)]
+        return self.embedder(images)[1 if self.recipe.tap == "b" else 0]
 
     def embed_test(self, images: Tensor) -> Tensor:
         return self.embedder(images)[1]

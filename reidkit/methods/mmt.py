@@ -68,7 +68,8 @@ class MMT(Method):
     def __init__(self, embedders: Sequence[Embedder], recipe: Recipe | None = None, *, seed: int = 0) -> None:
         """`embedders`: source-trained with different seeds (two), or one for the ablation of a single network."""
         super().__init__()
-        self.recipe, self.seed, count = (recipe := recipe or Recipe()), seed, len(embedders)
+        recipe = recipe or Recipe()
+        self.recipe, self.seed, count = recipe, seed, len(embedders)
         self.views, self.parts, self.dimension = ("strong",) * count, count, embedders[0].dimension
         self.students = nn.ModuleList(Branch(e, dropout=recipe.dropout, seed=seed + i) for i, e in enumerate(embedders))
         self.teachers = teacher_of(self.students)
@@ -112,8 +113,9 @@ class MMT(Method):
             triplet=(1 - w_tri, hard_triplet),
             soft_triplet=(w_tri, soft_triplet),
         )
-        taps = {f"network{i + 1}": (f, b) for i, (f, b, _) in enumerate(students)}
-        return loss.tapping(**{name: f for name, (f, _) in taps.items()}, **{f"{name}_b": b for name, (_, b) in taps.items()})
+        for number, (f, b, _) in enumerate(students, 1):
+            loss = loss.tapping(**{f"network{number}": f, f"network{number}_b": b})
+        return loss
 
     def after_step(self, batch: Batch, loss: Loss) -> None:
         momentum = ramped(self.recipe.momentum, int(self.step)) if self.recipe.ramp else self.recipe.momentum

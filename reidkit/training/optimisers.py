@@ -24,7 +24,7 @@ def ready_optimisers(method: Method, schedule: Schedule, epoch: int, before: Opt
     """
     ready: Optimisers = {}
     for player, parameters in method.players().items():
-        own = replace(schedule, **method.tuned().get(player, {}))
+        own = schedule_of(player, method, schedule)
         ready[player] = own.build_optimiser(parameters)
         if player in before and not schedule.renew_optimiser:
             ready[player].state.update({p: before[player].state[p] for p in parameters if p in before[player].state})
@@ -37,9 +37,14 @@ def restore_optimisers(method: Method, schedule: Schedule, states: dict[str, Any
     """Optimisers with the states that a checkpoint holds."""
     ready: Optimisers = {}
     for player, state in states.items():
-        ready[player] = replace(schedule, **method.tuned().get(player, {})).build_optimiser(method.players()[player])
+        ready[player] = schedule_of(player, method, schedule).build_optimiser(method.players()[player])
         ready[player].load_state_dict(state)
     return ready
+
+
+def schedule_of(player: str, method: Method, schedule: Schedule) -> Schedule:
+    """The schedule, with what the method says of that player's optimiser."""
+    return replace(schedule, **method.tuned().get(player, {}))
 
 
 def players_of(method: Method, batch: Batch, compute: Compute) -> Iterator[tuple[str, Loss]]:
