@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 JOBS ?= 2
+ROOM := 13
 REIDKIT_OMNIGLOT ?= $(firstword $(wildcard data/omniglot ../shared/data/omniglot))
 
 VENV := .venv
@@ -82,6 +83,8 @@ install: $(STAMP)
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); test -e $@ -o "$$free" -ge $(ROOM) \
+	  || { echo "An installation takes $(ROOM) GB while it is made; $$free GB are free here. Free some, or clone to another disk."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "This Python cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV): some minutes and 8 GB, once."

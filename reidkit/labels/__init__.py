@@ -2,7 +2,7 @@
 
 from reidkit.labels.all_eps import AllEps, all_eps
 from reidkit.labels.cameras import normalise_by_camera
-from reidkit.labels.clustering import ClusterSettings, cluster
+from reidkit.labels.clustering import ClusterSettings, Distance, cluster
 from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
 from reidkit.labels.pseudo import OUTLIER, PseudoLabels, centroids, relabelled, select, view_centroids
@@ -14,6 +14,7 @@ __all__ = [
     "OUTLIER",
     "AllEps",
     "ClusterSettings",
+    "Distance",
     "GridSearch",
     "LabelChange",
     "PseudoLabels",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,18 +13,14 @@ from reidkit.labels.cameras import normalise_by_camera
 from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
 from reidkit.labels.pseudo import PseudoLabels, select
+from reidkit.options import Options
 
 MANY, AROUND = 20_000, 0.1
-CHOICES = {
-    "clustering": ("dbscan", "kmeans"),
-    "distance": ("jaccard", "cosine", "l2", "squared-l2"),
-    "camera": ("as-is", "normalised"),
-    "single_camera": ("keep", "drop"),
-}
+Distance = Literal["jaccard", "cosine", "l2", "squared-l2"]
 
 
 @dataclass(frozen=True)
-class ClusterSettings:
+class ClusterSettings(Options):
     """How features become labels; recipes of methods derive from it and change defaults.
 
     Args:
@@ -42,27 +39,20 @@ class ClusterSettings:
         source_weight: lambda of UDAP's source term (UDAP, SSG 0.1 with a companion). [code: yxgeee/MMT scripts/*.sh]
     """
 
-    clustering: str = "dbscan"
-    distance: str = "jaccard"
+    clustering: Literal["dbscan", "kmeans"] = "dbscan"
+    distance: Distance = "jaccard"
     eps: float | None = None
     rho: float = 1.6e-3
     min_samples: int = 4
     k1: int = 20
     k2: int = 6
-    variant: str = "full"
+    variant: Literal["full", "index"] = "full"
     clusters: int = 500
-    camera: str = "as-is"
+    camera: Literal["as-is", "normalised"] = "as-is"
     camera_ddof: int = 0
     min_size: int = 0
-    single_camera: str = "keep"
+    single_camera: Literal["keep", "drop"] = "keep"
     source_weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise LabelsError(
-                    f"{name}={getattr(self, name)!r}.", rule=f"{name} is one of {known}.", action="Choose one of them."
-                )
 
 
 def cluster(

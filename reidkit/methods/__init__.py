@@ -15,6 +15,7 @@ import pandas as pd
 
 from reidkit.errors import ReidkitError, nearest_name
 from reidkit.method import Method
+from reidkit.options import Options
 
 
 def all_methods() -> dict[str, type[Method]]:
@@ -31,14 +32,9 @@ def recipe(method: str, **options: Any) -> Any:
     """The recipe of a method with some options changed.
 
     Raises:
-        ReidkitError: there is no method or option of that name; the nearest ones are named.
+        ReidkitError: there is no method or option of that name, or the option does not take that value; the near ones are named.
     """
-    known = {field.name for field in dataclasses.fields(_recipe_class(method))}
-    for name in options:
-        if name not in known:
-            rule = "An option is a field of the method's Recipe."
-            raise ReidkitError(f"{method} has no option {name!r}.", rule=rule, action=nearest_name(name, known))
-    return _recipe_class(method)(**options)
+    return _recipe_class(method).of(**options)
 
 
 def list_methods() -> pd.DataFrame:
@@ -51,18 +47,25 @@ def list_methods() -> pd.DataFrame:
 
 
 def list_options(method: str) -> pd.DataFrame:
-    """One row an option of a method: its name and default; the docstring of the Recipe has meaning and source."""
-    fields = dataclasses.fields(_recipe_class(method))
-    return pd.DataFrame([{"option": field.name, "default": field.default} for field in fields]).set_index("option")
+    """One row an option of a method: name, default, and the values it takes, where these are named ("" otherwise).
+
+    The docstring of the Recipe has meaning and source.
+    """
+    known = _recipe_class(method).choices()
+    rows = [
+        {"option": field.name, "default": field.default, "choices": ", ".join(map(repr, known.get(field.name, ())))}
+        for field in dataclasses.fields(_recipe_class(method))
+    ]
+    return pd.DataFrame(rows).set_index("option")
 
 
 def _names(method: str) -> str:
     return ", ".join(field.name for field in dataclasses.fields(_recipe_class(method)))
 
 
-def _recipe_class(method: str) -> type[Any]:
+def _recipe_class(method: str) -> type[Options]:
     methods = all_methods()
     if method not in methods:
         raise ReidkitError(f"No method is called {method!r}.", rule="Methods are classes.", action=nearest_name(method, methods))
-    found: type[Any] = vars(inspect.getmodule(methods[method]))["Recipe"]
+    found: type[Options] = vars(inspect.getmodule(methods[method]))["Recipe"]
     return found

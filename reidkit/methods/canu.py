@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -20,11 +20,12 @@ from reidkit.features import Features
 from reidkit.labels import PseudoLabels, view_centroids
 from reidkit.method import AddOn, Batch, Loss, Method, weigh
 from reidkit.models import CameraDiscriminator, reverse_gradient
+from reidkit.options import Options
 from reidkit.records import ImageTable, Records
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Options):
     """What the adversary is and how it is trained.
 
     Args:
@@ -46,13 +47,13 @@ class Recipe:
     """
 
     mu: float = 0.1
-    condition: str = "centroid"
-    centroid: str = "shared"
-    tap: str = "f"
-    join: str = "concatenate"
+    condition: Literal["centroid", "none", "feature"] = "centroid"
+    centroid: Literal["shared", "own"] = "shared"
+    tap: Literal["f", "b"] = "f"
+    join: Literal["concatenate", "sum", "none", "zero"] = "concatenate"
     normalise_centroid: bool = False
-    play: str = "reversal"
-    optimiser: str = "shared"
+    play: Literal["reversal", "alternating"] = "reversal"
+    optimiser: Literal["shared", "adam", "sgd"] = "shared"
     judge_rate: float = 3.5e-4
     renew: bool = False
     draw: str = ""
@@ -71,7 +72,7 @@ class CANU(AddOn):
     ) -> None:
         """`taps`: names in `Loss.taps` of the base (SSG: full, upper, lower; MMT: network1, network2), each (B, `dimension`)."""
         super().__init__(base)
-        self.recipe, self.seed = Recipe(mu, **recipe, base=asdict(base.recipe)), seed
+        self.recipe, self.seed = Recipe.of(mu=mu, **recipe, base=asdict(base.recipe)), seed
         self.taps, self.sizes = tuple(f"{tap}_b" if self.recipe.tap == "b" else tap for tap in taps), (dimension, cameras)
         self.draw = self.recipe.draw or self.draw
         self.judges = self.new_judges(0)

@@ -8,7 +8,7 @@ Clustering reference, section 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -35,10 +35,10 @@ class Recipe(ClusterSettings):
             [code: yxgeee/MMT examples/base_train_*.py]
     """
 
-    loss: str = "identity+triplet"
+    loss: Literal["identity+triplet", "all-pairs"] = "identity+triplet"
     smoothing: float = 0.1
     margin: float = 0.5
-    eps_rule: str = "frozen"
+    eps_rule: Literal["frozen", "each-epoch"] = "frozen"
     teacher: float | None = None
 
 

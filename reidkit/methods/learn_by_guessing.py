@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from reidkit.features import Features
-from reidkit.labels import ClusterSettings, PseudoLabels, centroids, cluster_step, label_change
+from reidkit.labels import ClusterSettings, Distance, PseudoLabels, centroids, cluster_step, label_change
 from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy
 from reidkit.method import Batch, Loss, Method, frozen_eps, weigh
 from reidkit.models import Centres, Classifier, Embedder, Remembered, build_embedder
@@ -39,19 +39,19 @@ class Recipe(ClusterSettings):
         margin, centre_rate, smoothing: not printed. [code: michuanhaohao/reid-strong-baseline configs, of the baseline]
     """
 
-    distance: str = "cosine"
+    distance: Distance = "cosine"
     eps: float | None = 0.42
     eps_grid: tuple[float, ...] = ()
-    search: str = "first"
+    search: Literal["first", "every"] = "first"
     clusters: int = 0
-    camera: str = "normalised"
+    camera: Literal["as-is", "normalised"] = "normalised"
     min_size: int = 4
-    single_camera: str = "drop"
-    tap: str = "b"
+    single_camera: Literal["keep", "drop"] = "drop"
+    tap: Literal["f", "b"] = "b"
     frozen_epochs: int = 20
     epochs: int = 90
-    frozen: str = "before"
-    start: str = "random"
+    frozen: Literal["before", "inside"] = "before"
+    start: Literal["random", "centroids"] = "random"
     patience: int = 0
     settled_at: float = 0.95
     margin: float = 0.3

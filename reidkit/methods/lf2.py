@@ -8,7 +8,7 @@ section 7. In the released code no loss depends on the fused features, so that t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -43,15 +43,15 @@ class Recipe(ClusterSettings):
         smoothing: of the identity loss. [code: DJEddyking/LF2 reid/trainers.py]
     """
 
-    clustering: str = "kmeans"
+    clustering: Literal["dbscan", "kmeans"] = "kmeans"
     clusters: int = 700
     part_clusters: tuple[int, ...] = ()
-    sigmoid: str = "inside"
+    sigmoid: Literal["inside", "outside"] = "inside"
     alpha: float = 1.0
     lambda_value: float = 1.0
     gamma: float = 0.5
-    fusion: str = "fused"
-    fusion_loss: str = "none"
+    fusion: Literal["fused", "teacher-parts", "global"] = "fused"
+    fusion_loss: Literal["none", "triplet"] = "none"
     momentum: float = 0.999
     smoothing: float = 0.1
 

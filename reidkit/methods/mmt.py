@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -45,9 +45,9 @@ class Recipe(ClusterSettings):
     soft_triplet: float = 0.8
     momentum: float = 0.999
     ramp: bool = True
-    taught_by: str = "other"
+    taught_by: Literal["other", "own"] = "other"
     norm_group: int | None = 16
-    evaluated: str = "first"
+    evaluated: Literal["first", "second", "both"] = "first"
     smoothing: float = 0.1
     dropout: float = 0.0
 

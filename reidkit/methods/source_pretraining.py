@@ -7,7 +7,7 @@ checkpoints of their own recipes, which are named options here (clustering refer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -17,11 +17,12 @@ from reidkit.labels import PseudoLabels
 from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy, softmax_triplet
 from reidkit.method import Batch, Loss, Method, weigh
 from reidkit.models import Centres, Classifier, Embedder, build_embedder
+from reidkit.options import Options
 from reidkit.records import ImageTable, Records
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Options):
     """Weights and choices of source training. Defaults: BoT, configs/softmax_triplet_with_center.yml.
 
     Args:
@@ -37,12 +38,12 @@ class Recipe:
     """
 
     smoothing: float = 0.1
-    triplet: str = "batch-hard"
+    triplet: Literal["batch-hard", "softmax"] = "batch-hard"
     margin: float = 0.3
     centre_weight: float = 0.0005
     centre_rate: float = 0.5
     view: str = "strong"
-    neck: str = "bn"
+    neck: Literal["bn", "relu"] = "bn"
 
 
 BOT = Recipe()

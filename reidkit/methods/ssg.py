@@ -7,7 +7,7 @@ clustering reference, section 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from reidkit.method import Batch, Loss, Method, frozen_eps, weigh
 from reidkit.models import StripeEmbedder, build_embedder
 from reidkit.records import ImageTable, Records
 
-VIEWS = ("full", "upper", "lower")
+View = Literal["full", "upper", "lower"]
+VIEWS: tuple[View, ...] = get_args(View)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Recipe(ClusterSettings):
     """
 
     margin: float = 0.5
-    positives: str = "label"
+    positives: Literal["label", "positional"] = "label"
     instances: int = 4
-    test: str = "whole"
-    label_views: tuple[str, ...] = VIEWS
+    test: Literal["whole", "per-view"] = "whole"
+    label_views: tuple[View, ...] = VIEWS
 
 
 class SSG(Method):

@@ -63,27 +63,27 @@ def _embedder(backbone: str | Network, seed: int, *, neck: str = "bn") -> Embedd
 
 
 def _bot(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> Method:
-    recipe = source_pretraining.Recipe(**options)
+    recipe = source_pretraining.Recipe.of(**options)
     return source_pretraining.SourcePretraining(_embedder(backbone, seed, neck=recipe.neck), labels, recipe, seed=seed)
 
 
 def _finetune(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> Method:
-    recipe = cluster_finetune.Recipe(**options)
+    recipe = cluster_finetune.Recipe.of(**options)
     neck = "relu" if recipe.loss == "all-pairs" else "bn"
     return cluster_finetune.ClusterAndFinetune(_embedder(backbone, seed, neck=neck), recipe, seed=seed)
 
 
 def _guessing(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> Method:
-    return learn_by_guessing.LearnByGuessing(_embedder(backbone, seed), learn_by_guessing.Recipe(**options), seed=seed)
+    return learn_by_guessing.LearnByGuessing(_embedder(backbone, seed), learn_by_guessing.Recipe.of(**options), seed=seed)
 
 
 def _ssg(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> ssg.SSG:
-    return ssg.SSG(StripeEmbedder(_embedder(backbone, seed, neck="relu")), ssg.Recipe(**options))
+    return ssg.SSG(StripeEmbedder(_embedder(backbone, seed, neck="relu")), ssg.Recipe.of(**options))
 
 
 def _mmt(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, *, networks: int = 2, **options: Any) -> mmt.MMT:
     students = [_embedder(backbone, seed + 1 + number) for number in range(networks)]
-    return mmt.MMT(students, mmt.Recipe(**options), seed=seed)
+    return mmt.MMT(students, mmt.Recipe.of(**options), seed=seed)
 
 
 def _canu_mmt(
@@ -120,8 +120,8 @@ def _lf2(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, *
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "LF2"))
         student = PartExperts(trunk)
-        fusion = FusionModule(student.dimension, sigmoid=options.get("sigmoid", "inside"))
-    return lf2.LF2(student, fusion, lf2.Recipe(**options), seed=seed)
+        fusion = FusionModule(student.dimension)
+    return lf2.LF2(student, fusion, lf2.Recipe.of(**options), seed=seed)
 
 
 def _with(build: Build, **fixed: Any) -> Build:
