@@ -25,10 +25,12 @@ from reidkit.errors import DiagnosisError
         ({"pseudo_labels": [0, math.nan, 1]}, ["pseudo_labels", "row 1"]),
         ({"pseudo_labels": ["a", "b", "c"]}, ["pseudo_labels", "Number the labels"]),
         ({"pseudo_labels": np.zeros((3, 2), int)}, ["(3, 2)", "one column at a time"]),
-        ({"pseudo_labels": []}, ["(0,)", "at least one image"]),
+        ({"pseudo_labels": []}, ["pseudo_labels is empty", "at least one image"]),
         ({"cameras": [0, 1]}, ["cameras", "2 entries", "3"]),
         ({"cameras": [0, None, 1]}, ["cameras", "row 1", "Every image has a camera"]),
+        ({"cameras": [[0, 1], [0, 1], [1, 1]]}, ["cameras", "(3, 2)", "one value an image"]),
         ({"identities": [1, 2]}, ["identities", "2 entries"]),
+        ({"identities": [(1, 2), 3, 3]}, ["identities", "different lengths", "one value an image"]),
         ({"paths": ["a"]}, ["paths", "1 entries"]),
         ({"features": np.zeros((2, 4))}, ["features", "(2, 4)"]),
         ({"features": np.array([[0.0], [math.inf], [1.0]])}, ["features", "[1]", "finite"]),
@@ -55,6 +57,15 @@ def test_inputs_of_any_kind_give_one_answer() -> None:
     ]
     for other in others:
         pd.testing.assert_frame_equal(wanted, other.scores)
+
+
+def test_names_of_any_kind_stay_themselves() -> None:
+    """Numbers that int64 cannot hold, tuples, surrogates: each is one name, and none is another's."""
+    odd = [(1, 2), 2**70, "\udcff", (1, 2)]
+    found = diagnose([0, 0, 1, 1], [2**63, 1, 1, 2**63], identities=pd.Series(odd), paths=pd.Series(odd))
+    assert set(found.identities["identity"]) == {"(1, 2)", str(2**70), "\\udcff"}
+    assert set(found.camera_pairs["camera_a"]) == {1, 2.0**63}
+    assert set(diagnose([0, 0], [1e300, 1.0]).camera_pairs["camera_b"]) == {1e300, 1.0}
 
 
 def test_inputs_are_left_untouched() -> None:

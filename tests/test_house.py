@@ -285,6 +285,15 @@ def test_the_gate_runs_the_tests_then_the_notebooks_and_fails_with_either(tmp_pa
     assert (done.returncode, calls.read_text().split()) == (status, called)
 
 
+def test_make_looks_for_room_before_it_installs(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    command = ["env", "--unset=MAKEFLAGS", "make", "install", f"PYTHON={sys.executable}", "ROOM=1000000"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and re.search(r"takes 1000000 GB .* \d+ GB are free here", done.stdout)
+    assert not (tmp_path / ".venv").exists()
+
+
 def test_what_is_locked_installs_on_the_oldest_python() -> None:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
     names = [line.partition("==")[0] for line in lines]

@@ -7,8 +7,8 @@ import pandas as pd
 from jaxtyping import Int
 from scipy import sparse
 
+from reidkit.diagnose.columns import Names
 from reidkit.diagnose.counts import as_singletons, cells, table
-from reidkit.diagnose.inputs import Names
 from reidkit.diagnose.pairwise import PairCounts
 from reidkit.diagnose.rescue import entries
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reidkit.diagnose.inputs import integers
+from reidkit.diagnose.columns import integers
 from reidkit.diagnose.radii import agreement
 from reidkit.errors import DiagnosisError
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
+from reidkit.diagnose.columns import natural
 from reidkit.diagnose.information import Information, entropy, information
-from reidkit.diagnose.inputs import natural
 from reidkit.diagnose.text import counted
 from reidkit.errors import DiagnosisError, nearest_name
 from reidkit.records import DISTRACTOR, JUNK, ImageTable, Records

@@ -130,11 +130,6 @@ def test_kmeans_takes_its_k_from_the_images() -> None:
     assert made.num_clusters == 64 // 15
 
 
-def test_unknown_options_are_refused() -> None:
-    with pytest.raises(LabelsError, match="camera='normalized'"):
-        Guessing(camera="normalized")
-
-
 def blobs(spread: float, people: int = 6, images: int = 8, seed: int = 0) -> np.ndarray:
     """Unit rows in tight groups, one a person."""
     rng = np.random.default_rng(seed)
