@@ -62,7 +62,7 @@ def test_inputs_of_any_kind_give_one_answer() -> None:
 def test_names_of_any_kind_stay_themselves() -> None:
     """Numbers that int64 cannot hold, tuples, surrogates: each is one name, and none is another's."""
     odd = [(1, 2), 2**70, "\udcff", (1, 2)]
-    found = diagnose([0, 0, 1, 1], [2**63, 1, 1, 2**63], identities=pd.Series(odd), paths=pd.Series(odd))
+    found = diagnose([0, 0, 1, 1], [2**63, 1, 1, 2**63], identities=pd.Series(odd))
     assert set(found.identities["identity"]) == {"(1, 2)", str(2**70), "\\udcff"}
     assert set(found.camera_pairs["camera_a"]) == {1, 2.0**63}
     assert set(diagnose([0, 0], [1e300, 1.0]).camera_pairs["camera_b"]) == {1e300, 1.0}
