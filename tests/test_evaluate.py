@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from reidkit.errors import EvaluationError
 from reidkit.evaluate import PROTOCOLS, camera_pair_scores, evaluate_features, evaluate_ranking
+from tests.toys import one_query
 
 
 def brute_force(distance, query_ids, gallery_ids, query_cameras, gallery_cameras, protocol, max_rank):
@@ -173,15 +174,8 @@ def test_no_answerable_query_is_said_aloud(caplog):
     ],
 )
 def test_refusals_name_the_rule(change, words):
-    good = {
-        "distance": np.zeros((1, 4)),
-        "query_ids": np.array([1]),
-        "gallery_ids": np.array([1, 2, 1, 0]),
-        "query_cameras": np.array([0]),
-        "gallery_cameras": np.array([0, 1, 1, 2]),
-    }
     with pytest.raises(EvaluationError, match=words):
-        evaluate_ranking(**(good | change))
+        evaluate_ranking(**(one_query() | change))
 
 
 def test_evaluate_needs_no_torch(run_without_torch):

@@ -23,6 +23,7 @@ from reidkit.evaluate import (
 from reidkit.evaluate.protocols import ELSEWHERE
 from reidkit.formats import load
 from tests import trees
+from tests.toys import one_query
 
 
 def left_over(q, query_ids, gallery_ids, query_cameras, gallery_cameras, rule):
@@ -174,15 +175,8 @@ def test_single_shot_is_the_plain_cmc_where_each_person_is_there_once(seed):
     ],
 )
 def test_refusals_of_cmc_name_the_next_action(change, words):
-    good = {
-        "distance": np.zeros((1, 4)),
-        "query_ids": np.array([1]),
-        "gallery_ids": np.array([1, 2, 1, 0]),
-        "query_cameras": np.array([0]),
-        "gallery_cameras": np.array([0, 1, 1, 2]),
-    }
     with pytest.raises(EvaluationError, match=words):
-        evaluate_cmc(**(good | change))
+        evaluate_cmc(**(one_query() | change))
 
 
 def test_nothing_to_answer_is_said_aloud(caplog):

@@ -37,3 +37,14 @@ def toy_records(
                 rows.append((f"{person:03d}_{camera}_{shot}.png", person + 1, camera, split))
     frame = pd.DataFrame(rows, columns=["path", "identity", "camera", "split"])
     return make_records(frame, name=f"toy-{seed}", pixels=np.stack(pictures))
+
+
+def one_query() -> dict[str, np.ndarray]:
+    """A query and four gallery images at one distance: right but of its camera, wrong, right, a distractor."""
+    return {
+        "distance": np.zeros((1, 4)),
+        "query_ids": np.array([1]),
+        "gallery_ids": np.array([1, 2, 1, 0]),
+        "query_cameras": np.array([0]),
+        "gallery_cameras": np.array([0, 1, 1, 2]),
+    }

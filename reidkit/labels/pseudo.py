@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from reidkit.errors import LabelsError, shown
@@ -102,13 +103,7 @@ def select(labels: np.ndarray, cameras: np.ndarray, *, min_size: int | None = No
     """
     if single_camera not in SINGLE_CAMERA:
         raise LabelsError(f"single_camera = {single_camera!r}.", rule=f"One of {SINGLE_CAMERA}.", action="Choose one.")
-    labels, cameras = np.asarray(labels, dtype=np.int64), np.asarray(cameras)
-    if labels.shape != cameras.shape or labels.ndim != 1:
-        raise LabelsError(
-            f"{labels.shape} labels for {cameras.shape} cameras.",
-            rule="One of each an image.",
-            action="Pass arrays of shape (N,).",
-        )
+    labels, cameras = one_of_each(labels, cameras)
     kept = labels != OUTLIER
     clusters = int(labels.max(initial=OUTLIER)) + 1
     fit = np.bincount(labels[kept], minlength=clusters) >= (min_size or 0)
@@ -181,3 +176,15 @@ def _check_contiguous(labels: np.ndarray, view: int) -> int:
             action="Renumber them with reidkit.labels.relabelled.",
         )
     return clusters
+
+
+def one_of_each(labels: ArrayLike, cameras: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """int64 (N,) labels and (N,) cameras; refused when they are not one of each an image."""
+    labels, cameras = np.asarray(labels, dtype=np.int64), np.asarray(cameras)
+    if labels.shape != cameras.shape or labels.ndim != 1:
+        raise LabelsError(
+            f"{labels.shape} labels for {cameras.shape} cameras.",
+            rule="One of each an image.",
+            action="Pass arrays of shape (N,).",
+        )
+    return labels, cameras

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reidkit.errors import LabelsError
-from reidkit.labels.pseudo import OUTLIER
+from reidkit.labels.pseudo import OUTLIER, one_of_each
 
 
 def camera_entropy_weights(labels: np.ndarray, cameras: np.ndarray) -> np.ndarray:
@@ -21,13 +21,7 @@ def camera_entropy_weights(labels: np.ndarray, cameras: np.ndarray) -> np.ndarra
         labels: int (N,), -1 = outlier, which counts nowhere.
         cameras: int (N,).
     """
-    labels, cameras = np.asarray(labels, dtype=np.int64), np.asarray(cameras)
-    if labels.shape != cameras.shape or labels.ndim != 1:
-        raise LabelsError(
-            f"{labels.shape} labels for {cameras.shape} cameras.",
-            rule="One of each an image.",
-            action="Pass arrays of shape (N,).",
-        )
+    labels, cameras = one_of_each(labels, cameras)
     kept, clusters = labels != OUTLIER, int(labels.max(initial=OUTLIER)) + 1
     if clusters == 0:
         return np.empty(0)

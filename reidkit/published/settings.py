@@ -86,32 +86,22 @@ def _mmt(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, *
     return mmt.MMT(students, mmt.Recipe.of(**options), seed=seed)
 
 
-def _canu_mmt(
-    cameras: int,
-    labels: np.ndarray,
-    backbone: str | Network,
-    seed: int,
-    *,
-    adversary: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> canu.CANU:
-    base = _mmt(cameras, labels, backbone, seed, **options)
-    given: dict[str, Any] = {"mu": 0.1, **(adversary or {})}
-    return canu.CANU(base, ("network1", "network2"), base.dimension, cameras, seed=seed, **given)
+def _canu(build: Build, taps: tuple[str, ...], dimension: Callable[[Any], int], **usual: Any) -> Build:
+    """CANU on what `build` makes, whose taps have that `dimension`; the option ``adversary`` has the options of CANU itself."""
 
+    def made(
+        cameras: int,
+        labels: np.ndarray,
+        backbone: str | Network,
+        seed: int,
+        *,
+        adversary: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> canu.CANU:
+        base = build(cameras, labels, backbone, seed, **options)
+        return canu.CANU(base, taps, dimension(base), cameras, seed=seed, **(usual | dict(adversary or {})))
 
-def _canu_ssg(
-    cameras: int,
-    labels: np.ndarray,
-    backbone: str | Network,
-    seed: int,
-    *,
-    adversary: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> canu.CANU:
-    base = _ssg(cameras, labels, backbone, seed, **options)
-    given: dict[str, Any] = {"mu": 0.05, "optimiser": "adam", **(adversary or {})}
-    return canu.CANU(base, ssg.VIEWS, base.network.dimension, cameras, seed=seed, **given)
+    return made
 
 
 def _lf2(cameras: int, labels: np.ndarray, backbone: str | Network, seed: int, **options: Any) -> lf2.LF2:
@@ -149,8 +139,12 @@ PUBLISHED: dict[str, Published] = {
     "SSG": Published(_ssg, SSG, sources.SSG, differs="source term off unless the run has a companion"),
     "MMT-500": Published(_with(_mmt, clustering="kmeans", clusters=500), STEPS, sources.MMT, IBN),
     "MMT-DBSCAN": Published(_mmt, STEPS, sources.MMT_DBSCAN, IBN),
-    "CANU-SSG": Published(_canu_ssg, SSG, sources.CANU_SSG),
-    "CANU-MMT": Published(_canu_mmt, STEPS, sources.CANU_MMT, IBN),
+    "CANU-SSG": Published(
+        _canu(_ssg, ssg.VIEWS, lambda base: base.network.dimension, mu=0.05, optimiser="adam"), SSG, sources.CANU_SSG
+    ),
+    "CANU-MMT": Published(
+        _canu(_mmt, ("network1", "network2"), lambda base: base.dimension, mu=0.1), STEPS, sources.CANU_MMT, IBN
+    ),
     "LF2": Published(_lf2, replace(STEPS, epochs=80), sources.LF2),
 }
 """Optimisers, learning rates and batch sizes are the schedules' (256 x 128 pixels throughout)."""
