@@ -27,10 +27,10 @@ app.add_typer(data, name="data")
 
 
 def main() -> None:
-    """Run the command line; a refusal is shown as its message, with exit status 2."""
+    """Run the command line; a refusal, of reidkit or of the file system, is shown as its message, with exit status 2."""
     try:
         app()
-    except ReidkitError as error:
+    except (ReidkitError, OSError) as error:
         typer.echo(f"reidkit: {error}", err=True)
         sys.exit(USAGE)
 

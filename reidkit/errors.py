@@ -17,6 +17,10 @@ class ReidkitError(Exception):
         super().__init__("\n".join([what] + [f"{k}: {v}" for k, v in (("Rule", rule), ("Do", action)) if v]))
 
 
+class StorageError(ReidkitError):
+    """The file system refuses to hold a result."""
+
+
 class RecordsError(ReidkitError):
     """A table of images breaks one of its rules."""
 

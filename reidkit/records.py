@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from reidkit.errors import RecordsError, shown
+from reidkit.storage import write_atomically
 
 JUNK, DISTRACTOR = -1, 0
 Table = TypeVar("Table", bound="ImageTable")
@@ -144,13 +145,9 @@ class Records(ImageTable):
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Store the table (not the pictures) as parquet, under a temporary name first."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         frame = self.frame.copy()
         frame.attrs = {**self.frame.attrs, "camera_names": list(self.camera_names)}
-        partial = path.with_name(path.name + ".partial")
-        frame.to_parquet(partial)
-        return partial.replace(path)
+        return write_atomically(Path(path), frame.to_parquet)
 
 
 def make_records(

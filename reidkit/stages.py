@@ -12,15 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from reidkit import __version__, datasets
 from reidkit.errors import RunnerError, nearest_name
 from reidkit.formats import load
 from reidkit.methods.source_pretraining import RECIPES, SourcePretraining
 from reidkit.models import Embedder, build_embedder
 from reidkit.records import Records
-from reidkit.storage import fingerprint, sha256
+from reidkit.storage import fingerprint, lock, sha256
 from reidkit.training import Schedule, fit, judge_on, load_model
 from reidkit.world import make_world
 from reidkit.world.settings import resolve
@@ -116,8 +114,7 @@ def stage(kind: str, made_from: dict[str, Any], make: Callable[[Path], object]) 
     `make` gets a folder that survives a kill, so that it can resume; the stage counts as made when ``.done`` is there.
     """
     folder = stage_folder(kind, made_from)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with lock(folder.with_suffix(".lock")):
         if not (folder / ".done").exists():
             make(folder)
             (folder / ".done").touch()

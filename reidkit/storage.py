@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
+
+from reidkit.errors import StorageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make the folder of `path`; what the file system refuses in here is told of `path`.
+
+    Raises:
+        StorageError: no room, no permission, a folder where a file should be, and the like.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        blocked = isinstance(error, FileExistsError | NotADirectoryError)
+        raise StorageError(
+            f"{path} cannot be written: {'a file stands where its folder should be' if blocked else error.strerror or error}.",
+            rule="A result is written whole or not at all; what stood there stays.",
+            action="Free some room, or name another place." if error.errno in FULL else "Name a place that can be written to.",
+        ) from error
+
+
+def lock(path: Path, *, wait: bool = True) -> FileLock:
+    """A lock on `path` that processes take in turns; without `wait`, one that another holds is a `filelock.Timeout`."""
+    with writing(path):
+        path.touch()
+    return FileLock(path, timeout=-1 if wait else 0)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, flush it to disk, then rename it.
 
     When `write` raises, the temporary file is removed and whatever stood at `path` stays.
+
+    Raises:
+        StorageError: the file system refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(partial)
-        with partial.open("rb") as handle:
-            os.fsync(handle.fileno())
-        return partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            write(partial)
+            with partial.open("rb") as handle:
+                os.fsync(handle.fileno())
+            return partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: object) -> Path:

@@ -1,7 +1,6 @@
 """The lesson room: card, predictions, progress, records, and the object that a notebook talks to."""
 
 import json
-import os
 import tomllib
 from importlib.resources import files
 
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reidkit.errors import LessonError
+from reidkit.errors import LessonError, StorageError
 from reidkit.lesson import Lesson
 from reidkit.lesson.card import card_html, card_text, machine_time
 from reidkit.lesson.catalogue import Entry, entries, find_entry
@@ -21,6 +20,7 @@ from reidkit.lesson.record import METRIC_MIME, metric
 from reidkit.lesson.recorded import recorded_seconds, take_in
 from reidkit.show.picture import Picture, new_figure
 from reidkit.show.widget import View
+from tests.faults import files_no_longer_than
 
 CHOICE = Question("which", "Which?", ("up", "down"))
 NUMBER = Question("how", "How much?", between=(0.0, 100.0), unit="%")
@@ -216,14 +216,13 @@ def test_a_damaged_file_is_kept_aside(tmp_path, text, caplog):
     assert (tmp_path / "progress.damaged.json").read_text() == text and "cannot be read" in caplog.text
 
 
-def test_a_failing_write_keeps_the_old_file(tmp_path, monkeypatch):
+def test_a_failing_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "progress.json"
     progress = Progress(path)
     progress.put("01", "a", answer=1)
     before = path.read_text()
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        progress.put("01", "a", answer=2)
+    with files_no_longer_than(50), pytest.raises(StorageError, match=r"progress\.json cannot be written"):
+        progress.put("01", "a", answer="x" * 50)
     assert path.read_text() == before and not list(tmp_path.glob("*.partial")) + list(tmp_path.glob(".*partial"))
 
 

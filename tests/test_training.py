@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from reidkit.capsule import Capsule
-from reidkit.errors import CapsuleError, TrainingError
+from reidkit.errors import CapsuleError, StorageError, TrainingError
 from reidkit.method import Batch, weigh
 from reidkit.methods.cluster_finetune import ClusterAndFinetune
 from reidkit.methods.source_pretraining import BOT, MMT, UDAP, Recipe, SourcePretraining
@@ -23,6 +23,7 @@ from reidkit.models import build_embedder
 from reidkit.training import Companion, Schedule, fit, judge_on, load_model
 from reidkit.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.contract.checks import SCHEDULE, Bench, assert_same_run, first_batch, state, trained
+from tests.faults import files_no_longer_than
 from tests.toys import toy_records
 
 
@@ -191,11 +192,10 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(bench: Bench, keep: float
     assert_same_run(straight, again)
 
 
-def test_a_failed_save_leaves_the_one_before(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_leaves_the_one_before(bench: Bench, tmp_path: Path) -> None:
     method, _ = trained(bench, ClusterAndFinetune, tmp_path)
     before = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    monkeypatch.setattr("reidkit.training.checkpoint.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with files_no_longer_than(10_000), pytest.raises(StorageError, match="epoch_007 cannot be written"):
         save_checkpoint(tmp_path / "checkpoints", method, {}, epoch=7, idle=0, settings={})
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == before
 

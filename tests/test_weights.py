@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from reidkit.errors import ModelError
+from reidkit.errors import ModelError, StorageError
 from reidkit.models import Classifier, Embedder, build_backbone, load_weights, save_weights
+from tests.faults import files_no_longer_than
 
 
 class Small(nn.Module):
@@ -119,16 +120,10 @@ def test_shared_tensors_are_saved(tmp_path: Path) -> None:
     assert len(load_weights(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), save_weights(tied, tmp_path / "t.st")).loaded) == 4
 
 
-def test_a_failed_save_leaves_the_earlier_file(tmp_path: Path, monkeypatch) -> None:
+def test_a_failed_save_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = save_weights(Small(fill=2.0), tmp_path / "w.safetensors")
     before = path.read_bytes()
-
-    def full(tensors: object, file: Path, metadata: object = None) -> None:
-        Path(file).write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr("reidkit.models.weights.save_file", full)
-    with pytest.raises(OSError, match="disk full"):
+    with files_no_longer_than(100), pytest.raises(StorageError, match=r"w\.safetensors cannot be written"):
         save_weights(Small(), path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
-from filelock import FileLock
-
 from reidkit.errors import FormatError, shown
 from reidkit.formats.listing import inside
+from reidkit.storage import lock, writing
 
 STAMP = ".archives.json"
 BLOCK = 1 << 20
@@ -64,22 +63,22 @@ def extract(archives: Sequence[Path], out: Path, *, limits: Limits | None = None
     if not archives:
         raise FormatError("No archive was named.", rule="There is something to extract.", action="Pass one or more archives.")
     limits = limits or Limits()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(out.with_name(out.name + ".lock")):
+    with lock(out.with_name(out.name + ".lock")):
         stamp = {path.name: _checksum(path) for path in archives}
         if _is_complete(out, stamp):
             return out
         partial = out.with_name(out.name + ".incomplete")
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
         try:
-            taken: dict[str, str] = {}
-            for path in archives:
-                _extract_one(path, partial, limits, taken)
-            (partial / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            if out.exists():
-                out.rmdir()
-            partial.rename(out)
+            with writing(out):
+                partial.mkdir()
+                taken: dict[str, str] = {}
+                for path in archives:
+                    _extract_one(path, partial, limits, taken)
+                (partial / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+                if out.exists():
+                    out.rmdir()
+                partial.rename(out)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-
-from reidkit.storage import write_json
+from reidkit.storage import lock, write_json
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -64,8 +62,7 @@ class Progress:
         if self.path is None:
             change(self.memory)
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):  # two notebooks may be open at once
+        with lock(self.path.with_name(self.path.name + ".lock")):  # two notebooks may be open at once
             content = self._read()
             change(content)
             write_json(self.path, {"version": VERSION, "lessons": content})

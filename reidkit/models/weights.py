@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from reidkit.errors import ModelError, shown
 from reidkit.models.embedder import Classifier
+from reidkit.storage import write_atomically
 
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net")  # where published checkpoints keep their tensors
 WRAPPER = "module."  # put before every name by data-parallel training
@@ -82,17 +83,9 @@ def take_over(module: nn.Module, found: Mapping[str, Tensor], origin: str) -> Lo
 
 def save_weights(module: nn.Module, path: str | os.PathLike[str]) -> Path:
     """Write the parameters and buffers as safetensors, under a temporary name first; returns the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Cloned, because safetensors refuses tensors that share memory (tied weights, views of one buffer).
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        save_file(tensors, partial, metadata={"format": "pt"})
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_atomically(Path(path), lambda partial: partial.write_bytes(save(tensors, metadata={"format": "pt"})))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ resumed run to equal an uninterrupted one.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -18,11 +19,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from reidkit.errors import TrainingError
-from reidkit.storage import sha256, write_json
+from reidkit.storage import sha256, write_json, writing
 
 log = logging.getLogger(__name__)
 CHECKPOINTS, KEPT = "checkpoints", 2
@@ -48,19 +49,21 @@ def save_checkpoint(
 ) -> Path:
     """Write the state after `epoch` into a temporary folder, rename it, and drop all but the last two."""
     final, partial = folder / f"epoch_{epoch:03d}", folder / f".epoch_{epoch:03d}.{os.getpid()}.partial"
-    partial.mkdir(parents=True, exist_ok=True)
-    try:
-        save_file(
-            {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, partial / "model.safetensors"
-        )
-        torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()}, partial / "optimisers.pt")
-        sums = {name: sha256(partial / name) for name in ("model.safetensors", "optimisers.pt")}
-        write_json(partial / "state.json", {"epoch": epoch, "idle": idle, "settings": settings, "sha256": sums})
-        if final.exists():
-            shutil.rmtree(final)
-        partial.rename(final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    moved = io.BytesIO()
+    torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()}, moved)
+    weights = save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
+    with writing(final):
+        try:
+            partial.mkdir(exist_ok=True)
+            for name, content in (("model.safetensors", weights), ("optimisers.pt", moved.getvalue())):
+                (partial / name).write_bytes(content)
+            sums = {name: sha256(partial / name) for name in ("model.safetensors", "optimisers.pt")}
+            write_json(partial / "state.json", {"epoch": epoch, "idle": idle, "settings": settings, "sha256": sums})
+            if final.exists():
+                shutil.rmtree(final)
+            partial.rename(final)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     for old in _stored(folder)[:-KEPT]:
         shutil.rmtree(old)
     return final

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from reidkit.capsule import Capsule
 from reidkit.compute import Compute
 from reidkit.errors import TrainingError
 from reidkit.method import Method
 from reidkit.records import ImageTable
+from reidkit.storage import lock
 from reidkit.training.draw import Companion
 from reidkit.training.guards import check_shares
 from reidkit.training.judge import Judge
@@ -54,9 +55,8 @@ def fit(
     folder, compute = Path(out), compute or Compute()
     processes = compute.join()
     check_shares(schedule.identities, processes.count)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0) if processes.first else nullcontext():
+        with lock(folder / ".lock", wait=False) if processes.first else nullcontext():
             processes.wait()
             shown = progress and processes.first
             return Loop(method, table, schedule, folder, seed, judge, companion, compute, shown, processes).go(allow)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from reidkit.errors import FormatError
 from reidkit.records import Records, make_records
+from reidkit.storage import writing
 
 TABLE, CARD = "world.parquet", "world.json"
 
@@ -36,6 +37,7 @@ def to_folder(
 
     Raises:
         FormatError: `out` exists and is not an empty folder.
+        StorageError: the file system refuses.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FormatError(
@@ -43,25 +45,25 @@ def to_folder(
             rule="A world is written into a new or empty folder.",
             action="Remove the folder or choose another name.",
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f"{out.name}.", suffix=".incomplete", dir=out.parent))
-    try:
-        for folder in ("bounding_box_train", "query", "bounding_box_test"):
-            (partial / folder).mkdir()
-        truth = []
-        for path, (data, hidden, cut) in zip(frame["path"], pictures):
-            (partial / path).write_bytes(data)
-            truth.append((hidden, cut))
-        frame = _with_truth(frame, truth)
-        frame.to_parquet(partial / TABLE, index=False)
-        (partial / CARD).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        partial.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        partial.replace(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with writing(out):
+        partial = Path(tempfile.mkdtemp(prefix=f"{out.name}.", suffix=".incomplete", dir=out.parent))
+        try:
+            for folder in ("bounding_box_train", "query", "bounding_box_test"):
+                (partial / folder).mkdir()
+            truth = []
+            for path, (data, hidden, cut) in zip(frame["path"], pictures):
+                (partial / path).write_bytes(data)
+                truth.append((hidden, cut))
+            frame = _with_truth(frame, truth)
+            frame.to_parquet(partial / TABLE, index=False)
+            (partial / CARD).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            partial.chmod(0o755)
+            if out.exists():
+                out.rmdir()
+            partial.replace(out)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     return make_records(frame, root=out, name=name, drawn=True)
 
 
