@@ -318,23 +318,34 @@ print("done", flush=True)
 """
 
 
+def hear_interrupts() -> None:
+    """Ctrl-C works in a child even where the tests themselves were started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["in-save", "in-training"])
-def test_a_killed_run_resumes_bit_for_bit(bench: Bench, moment: str, tmp_path: Path) -> None:
-    """SIGKILL, in the middle of a checkpoint or of an epoch; then the run goes on and equals one never stopped."""
+@pytest.mark.parametrize(
+    ("moment", "how"), [("in-save", signal.SIGKILL), ("in-training", signal.SIGKILL), ("in-training", signal.SIGINT)]
+)
+def test_a_stopped_run_resumes_bit_for_bit(bench: Bench, moment: str, how: signal.Signals, tmp_path: Path) -> None:
+    """Stopped in the middle of a checkpoint or of an epoch; then the run goes on and equals one never stopped."""
     steps, folder = 6, tmp_path / "killed"
     straight = trained(bench, ClusterAndFinetune, tmp_path / "straight", epochs=3, steps=steps)
     command = [sys.executable, "-c", KILLED, str(folder), moment, str(steps)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_interrupts
+    )
     if moment == "in-save":
         assert process.stdout is not None and process.stdout.readline() == b"saving\n"
     else:
         deadline = time.monotonic() + 120
         while not (folder / "checkpoints/epoch_000").exists() and time.monotonic() < deadline:
             time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.send_signal(how)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -how
+    assert (b"interrupted in epoch 1; the same call goes on" in said) == (how == signal.SIGINT)
     stored = [path.name for path in (folder / "checkpoints").glob("epoch_*")]
     assert stored == ["epoch_000"]
     again = trained(bench, ClusterAndFinetune, folder, epochs=3, steps=steps)
