@@ -86,6 +86,24 @@ class Compute:
         return Processes.current()
 
 
+@contextmanager
+def memory_for(what: str, *, less: str) -> Iterator[None]:
+    """A lack of memory in here, of the device or of the machine, is a refusal that says for what.
+
+    Args:
+        what: is being made.
+        less: which settings need less memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        rule = "What is computed at once fits into memory."
+        raise ReidkitError(f"No memory for {what}: {reason}", rule=rule, action=less) from error
+
+
 def device_of(module: nn.Module) -> torch.device:
     """The device of a module's first parameter or buffer; the CPU when it has none."""
     tensor: Tensor | None = next(module.parameters(), next(module.buffers(), None))

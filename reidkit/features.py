@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from reidkit.compute import Compute, device_of
+from reidkit.compute import Compute, device_of, memory_for
 from reidkit.errors import ModelError, RecordsError, shown
 from reidkit.images.batches import iterate_batches
 from reidkit.images.views import make_view
@@ -128,6 +128,7 @@ def extract(
         ModelError: if `embed` returns something else than one finite row an image (naming the images), or the module is
             not on the device asked for.
         RecordsError: if the table is empty.
+        ReidkitError: if a batch does not fit into memory.
     """
     if not len(table):
         raise RecordsError(
@@ -139,7 +140,8 @@ def extract(
     batches = iterate_batches(table, rows_of_batches, [make_view(view, size)], seed=(seed, "extract"), workers=workers)
     matrix: np.ndarray | None = None
     chosen: Choice | None = None
-    with _evaluating(module), torch.no_grad(), tqdm(total=len(table), unit="image", disable=not progress) as bar:
+    memory = memory_for(f"features of {table.name}", less=f"Lower batch={batch} or size={size}.")
+    with _evaluating(module), memory, torch.no_grad(), tqdm(total=len(table), unit="image", disable=not progress) as bar:
         for rows, (images,) in batches:
             images = images.to(place)
             if chosen is None:

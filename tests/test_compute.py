@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from reidkit.compute import Compute, derive_seed, device_of, seed_everything, threads
+from reidkit.compute import Compute, derive_seed, device_of, memory_for, seed_everything, threads
 from reidkit.errors import ReidkitError
 
 
@@ -90,3 +90,10 @@ def test_threads_obey_the_environment(monkeypatch) -> None:
     for value in ("", "0", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert 1 <= threads() <= (os.cpu_count() or 1)
+
+
+def test_a_lack_of_memory_is_told_and_other_errors_pass() -> None:
+    with pytest.raises(ReidkitError, match=r"No memory for a map(.|\n)*Lower size"), memory_for("a map", less="Lower size."):
+        torch.empty(1 << 55)  # more than any machine has
+    with pytest.raises(RuntimeError, match=r"inner dimensions|shapes cannot"), memory_for("a map", less="Lower size."):
+        torch.zeros(2, 3) @ torch.zeros(2, 3)

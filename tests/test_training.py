@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from reidkit.capsule import Capsule
-from reidkit.errors import CapsuleError, StorageError, TrainingError
+from reidkit.errors import CapsuleError, ReidkitError, StorageError, TrainingError
 from reidkit.method import Batch, weigh
 from reidkit.methods.cluster_finetune import ClusterAndFinetune
 from reidkit.methods.source_pretraining import BOT, MMT, UDAP, Recipe, SourcePretraining
@@ -200,6 +200,14 @@ def test_a_failed_save_leaves_the_one_before(bench: Bench, tmp_path: Path) -> No
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == before
 
 
+def test_a_batch_beyond_memory_is_told_with_what_would_need_less(bench: Bench, tmp_path: Path) -> None:
+    (method, _), two = trained(bench, ClusterAndFinetune, tmp_path, epochs=1), replace(SCHEDULE, epochs=2)
+    method.loss = lambda batch: torch.empty(1 << 55)  # type: ignore[method-assign, assignment, return-value]
+    with pytest.raises(ReidkitError, match=r"No memory for the run in(.|\n)*Lower the schedule's identities"):
+        fit(method, bench.target.train, schedule=two, out=tmp_path, allow=("schedule.epochs",), progress=False)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch_000"]
+
+
 def test_two_checkpoints_are_kept(bench: Bench, tmp_path: Path) -> None:
     trained(bench, ClusterAndFinetune, tmp_path, epochs=4)
     assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == ["epoch_002", "epoch_003"]
@@ -345,7 +353,7 @@ def test_a_stopped_run_resumes_bit_for_bit(bench: Bench, moment: str, how: signa
     process.send_signal(how)
     _, said = process.communicate(timeout=60)
     assert process.returncode == -how
-    assert (b"interrupted in epoch 1; the same call goes on" in said) == (how == signal.SIGINT)
+    assert (b"killed: interrupted; the same call goes on" in said) == (how == signal.SIGINT)
     stored = [path.name for path in (folder / "checkpoints").glob("epoch_*")]
     assert stored == ["epoch_000"]
     again = trained(bench, ClusterAndFinetune, folder, epochs=3, steps=steps)

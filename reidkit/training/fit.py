@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from pathlib import Path
 
 from filelock import Timeout
 
 from reidkit.capsule import Capsule
-from reidkit.compute import Compute
+from reidkit.compute import Compute, memory_for
 from reidkit.errors import TrainingError
 from reidkit.method import Method
 from reidkit.records import ImageTable
@@ -18,6 +19,9 @@ from reidkit.training.guards import check_shares
 from reidkit.training.judge import Judge
 from reidkit.training.loop import Loop
 from reidkit.training.schedule import Schedule
+
+log = logging.getLogger(__name__)
+LESS_MEMORY = "Lower the schedule's identities, instances or size, or train with Compute(precision='bf16')."
 
 
 def fit(
@@ -51,15 +55,21 @@ def fit(
     Raises:
         TrainingError: another run trains in `out`; the begun run had other settings; a loss is not finite; a batch has
             fewer than two identities for each process.
+        StorageError: `out` cannot be written to.
+        ReidkitError: a batch does not fit into memory.
     """
     folder, compute = Path(out), compute or Compute()
     processes = compute.join()
     check_shares(schedule.identities, processes.count)
+    alone = lock(folder / ".lock", wait=False) if processes.first else nullcontext()
     try:
-        with lock(folder / ".lock", wait=False) if processes.first else nullcontext():
+        with alone, memory_for(f"the run in {folder}", less=LESS_MEMORY):
             processes.wait()
             shown = progress and processes.first
             return Loop(method, table, schedule, folder, seed, judge, companion, compute, shown, processes).go(allow)
     except Timeout as error:
         what, rule = f"{folder} is in use by another run.", "One run trains in a folder at a time."
         raise TrainingError(what, rule=rule, action="Wait for it, or use another folder.") from error
+    except KeyboardInterrupt:
+        log.warning("%s: interrupted; the same call goes on after its last whole epoch.", folder)
+        raise

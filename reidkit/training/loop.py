@@ -60,14 +60,10 @@ class Loop:
                 log.warning("%s: %s", self.folder, reason)
                 break
             seed_everything(self.seed, "epoch", epoch)
-            try:
-                self.epoch(epoch)
-                if self.processes.first:
-                    checkpoints = self.folder / CHECKPOINTS
-                    save_checkpoint(checkpoints, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=settings)
-            except KeyboardInterrupt:
-                log.warning("%s: interrupted in epoch %d; the same call goes on from its beginning.", self.folder, epoch)
-                raise
+            self.epoch(epoch)
+            if self.processes.first:
+                checkpoints = self.folder / CHECKPOINTS
+                save_checkpoint(checkpoints, self.method, self.optimisers, epoch=epoch, idle=self.idle, settings=settings)
         self.processes.wait()
         return Capsule.open(self.folder)
 
