@@ -16,8 +16,8 @@ from reidkit.compute import Compute, device_of, memory_for
 from reidkit.errors import ModelError, RecordsError, shown
 from reidkit.images.batches import iterate_batches
 from reidkit.images.views import make_view
-from reidkit.models.forms import Embed, in_form, module_of
-from reidkit.models.probe import PROBED, Choice, fastest_form
+from reidkit.models.forms import Embed, module_of
+from reidkit.models.probe import PROBED, Choice, fastest_form, named_form
 from reidkit.records import ImageTable
 
 
@@ -159,9 +159,10 @@ def extract(
 
 def _choose(embed: Embed, precision: str, images: Float[Tensor, "b 3 h w"], count: int, parts: int) -> Choice:
     """The form that was asked for, or that a probe on some of the first batch finds."""
+    if precision != "float32":
+        _checked(embed(images[:PROBED]), images[:PROBED])
     if precision != "auto":
-        return Choice(precision, in_form(embed, precision, images[:2]), "it was asked for")
-    _checked(embed(images[:PROBED]), images[:PROBED])
+        return named_form(embed, precision, images, parts)
     return fastest_form(embed, images, count, batch=len(images), parts=parts)
 
 

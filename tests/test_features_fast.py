@@ -214,3 +214,21 @@ def test_compiled_code_agrees_also_for_a_last_batch_that_is_short() -> None:
     exact = extract(network.embed, records(), size=SIZE, batch=4, progress=False).matrix
     found = extract(network.embed, records(), size=SIZE, batch=4, progress=False, precision="bf16-compiled")
     assert cosine(found.matrix, exact) >= 0.9999 and found.precision == "bf16-compiled"
+
+
+def test_a_named_form_that_computes_something_else_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A signal that stands on a large constant is lost in eight bits."""
+
+    class Offset(nn.Module):
+        def __init__(self, height: float) -> None:
+            super().__init__()
+            self.up, self.height = nn.Conv2d(3, 8, 1), height
+            nn.init.constant_(self.up.bias, height)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.up(x)[:, :, 0, 0] - self.height
+
+    extract(Offset(0.0).eval(), records(), size=SIZE, precision="bf16-folded", progress=False)
+    assert not caplog.records
+    extract(Offset(1024.0).eval(), records(), size=SIZE, precision="bf16-folded", progress=False)
+    assert "bf16-folded gives other features than float32" in caplog.text

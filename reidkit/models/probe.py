@@ -16,6 +16,7 @@ from reidkit.models.forms import Embed, has_compiler, in_form, module_of
 logger = logging.getLogger(__name__)
 
 COSINE = 0.9999  # the least that each part of each feature may agree with float32
+ALIKE = 0.99  # below this a form that was asked for computes something else
 PROBED, FEW, TURNS = 16, 2, 3  # images that are timed, images that warm up, times that each form is timed
 SHORT = 5.0  # seconds below which a search for something faster does not pay
 HOPELESS = 3.0  # a form this much slower on a few images is dropped at once (bf16 where the CPU has no units for it)
@@ -74,6 +75,17 @@ def fastest_form(embed: Embed, images: Float[Tensor, "b 3 h w"], count: int, *, 
     if count * seconds[best] * COMPILED_GAIN < COMPILING or not has_compiler():
         return _said(chosen)
     return _said(_compiled(embed, chosen, images.repeat(-(-batch // len(images)), 1, 1, 1)[:batch], exact, parts))
+
+
+def named_form(embed: Embed, form: str, images: Float[Tensor, "b 3 h w"], parts: int = 1) -> Choice:
+    """The form of that name; a warning says where its features are not those of float32 (some CPUs' bf16 on tiny maps)."""
+    made = in_form(embed, form, images[:FEW])
+    if form != "float32":
+        seen = images if form.endswith("compiled") else images[:FEW]  # compiled code is made for batches of one size
+        cosine = _least_cosine(made(seen)[:FEW].float(), embed(images[:FEW]).float(), parts)
+        if not cosine >= ALIKE:
+            logger.warning("%s gives other features than float32 here: cosine %.4f. Use 'float32' or 'auto'.", form, cosine)
+    return Choice(form, made, "it was asked for")
 
 
 def _compiled(embed: Embed, chosen: Choice, images: Tensor, exact: Tensor, parts: int) -> Choice:
