@@ -68,9 +68,10 @@ from reidkit.world import PRESETS, make_world
 small = profile == "smoke"
 labelling = (
     {"k1": 8, "k2": 3, "rho": 0.03} if small else {"rho": RHO[profile]}
-)  # 150 pictures need fewer neighbours
+)  # 150 pictures: fewer neighbours
 if small:  # the ends of each dial
-    dependences, camera_gaps, strengths = dependences[::2], camera_gaps[::2], [1.0]
+    dependences, camera_gaps = (sorted({dial[0], dial[-1]}) for dial in (dependences, camera_gaps))
+    strengths = [1.0]
 lesson = Lesson.open("13", profile=profile, seed=seed, out=out)
 lesson.setup()
 lesson.card()
