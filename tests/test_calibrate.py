@@ -105,6 +105,8 @@ def test_seeds_are_counted_where_the_mean_hides_them(script, pages, tmp_path):
     (direct,) = (v for v in pages.verdicts(made) if v.wish.measured == ("direct_map",))
     assert (direct.met, direct.seeds) == (True, "1 of 2")
     assert "| 17.2% | met | 1 of 2 |" in pages.page(made)
+    made["pairs"]["standard"]["1"]["direct_map"] = 0.55
+    assert "| 32.0% | on the mean only | 0 of 2 |" in pages.page(made)
 
 
 @pytest.mark.parametrize(
