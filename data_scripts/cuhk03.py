@@ -11,16 +11,15 @@ folder appears when it is complete; two runs at once wait for each other, and on
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 from prepare import prepare
 
 from reidkit.errors import FormatError
+from reidkit.storage import filling, lock
 
 BOXES = ("detected", "labeled")
 VIEW_IMAGES = 5
@@ -39,17 +38,15 @@ def convert(root: Path) -> None:
         raise FormatError(
             f"{found[0]}: h5py is not installed.", rule="The file is HDF5.", action="Run: python -m pip install h5py"
         ) from error
-    with FileLock(base / ".cuhk03.lock"), h5py.File(found[0]) as content:
+    with lock(base / ".cuhk03.lock"), h5py.File(found[0]) as content:
         for boxes in BOXES:
-            if (base / f"images_{boxes}").is_dir():
+            out = base / f"images_{boxes}"
+            if out.is_dir():
                 continue
-            partial = base / f"images_{boxes}.incomplete"
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            for pair, group in enumerate(content[boxes][0], 1):
-                for person, images in enumerate(content[group][:].T, 1):
-                    _person(content, images, partial, pair, person)
-            partial.rename(base / f"images_{boxes}")
+            with filling(out, out.with_name(out.name + ".incomplete")) as partial:
+                for pair, group in enumerate(content[boxes][0], 1):
+                    for person, images in enumerate(content[group][:].T, 1):
+                        _person(content, images, partial, pair, person)
 
 
 def _person(content, images, folder: Path, pair: int, person: int) -> None:

@@ -10,10 +10,10 @@ from reidkit.errors import ReidkitError, nearest_name
 Made = TypeVar("Made", bound="Options")
 
 
-def choices(kind: Any) -> tuple[Any, ...]:
+def _allowed(kind: Any) -> tuple[Any, ...]:
     """The values that a type allows: those of ``Literal[...]``, also of each item of a tuple; empty where any will do."""
     if get_origin(kind) is tuple:
-        return choices(get_args(kind)[0])
+        return _allowed(get_args(kind)[0])
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
@@ -36,7 +36,7 @@ class Options:
     @classmethod
     def choices(cls) -> dict[str, tuple[Any, ...]]:
         """Field -> the values that it takes, for fields that do not take any."""
-        return {name: known for name, kind in get_type_hints(cls).items() if (known := choices(kind))}
+        return {name: known for name, kind in get_type_hints(cls).items() if (known := _allowed(kind))}
 
     @classmethod
     def of(cls: type[Made], **options: Any) -> Made:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,27 @@ def lock(path: Path, *, wait: bool = True) -> FileLock:
     with writing(path):
         path.touch()
     return FileLock(path, timeout=-1 if wait else 0)
+
+
+@contextmanager
+def filling(path: Path, partial: Path) -> Iterator[Path]:
+    """Make the folder `partial`, beside `path`, to be filled; in the end it is renamed to `path`, or removed on the way.
+
+    What an earlier process left at `partial` goes; `path` may be absent or an empty folder.
+
+    Raises:
+        StorageError: the file system refuses.
+    """
+    with writing(path):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            if path.exists():
+                path.rmdir()
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:

@@ -22,7 +22,7 @@ from typing import IO, NoReturn
 
 from reidkit.errors import FormatError, shown
 from reidkit.formats.listing import inside
-from reidkit.storage import lock, writing
+from reidkit.storage import filling, lock
 
 STAMP = ".archives.json"
 BLOCK = 1 << 20
@@ -67,21 +67,11 @@ def extract(archives: Sequence[Path], out: Path, *, limits: Limits | None = None
         stamp = {path.name: _checksum(path) for path in archives}
         if _is_complete(out, stamp):
             return out
-        partial = out.with_name(out.name + ".incomplete")
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            with writing(out):
-                partial.mkdir()
-                taken: dict[str, str] = {}
-                for path in archives:
-                    _extract_one(path, partial, limits, taken)
-                (partial / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-                if out.exists():
-                    out.rmdir()
-                partial.rename(out)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        with filling(out, out.with_name(out.name + ".incomplete")) as partial:
+            taken: dict[str, str] = {}
+            for path in archives:
+                _extract_one(path, partial, limits, taken)
+            (partial / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return out
 
 

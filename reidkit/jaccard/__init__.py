@@ -3,7 +3,7 @@
 from reidkit.jaccard.build import jaccard_graph
 from reidkit.jaccard.cameras import camera_jaccard_graph
 from reidkit.jaccard.dense import DenseSteps, dense_jaccard, dense_rerank, dense_steps
-from reidkit.jaccard.graph import VARIANTS, JaccardGraph
+from reidkit.jaccard.graph import VARIANTS, JaccardGraph, Variant
 from reidkit.jaccard.rerank import rerank
 from reidkit.jaccard.source import mix_source, source_proximity
 
@@ -11,6 +11,7 @@ __all__ = [
     "VARIANTS",
     "DenseSteps",
     "JaccardGraph",
+    "Variant",
     "camera_jaccard_graph",
     "dense_jaccard",
     "dense_rerank",

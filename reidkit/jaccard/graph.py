@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse
 
 from reidkit.errors import LabelsError, nearest_name
 
-VARIANTS = ("index", "full")
+Variant = Literal["index", "full"]
+VARIANTS = get_args(Variant)
 
 
 @dataclass(frozen=True, eq=False)

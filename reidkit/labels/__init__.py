@@ -5,7 +5,7 @@ from reidkit.labels.cameras import normalise_by_camera
 from reidkit.labels.clustering import ClusterSettings, Distance, cluster
 from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
-from reidkit.labels.pseudo import OUTLIER, PseudoLabels, centroids, relabelled, select, view_centroids
+from reidkit.labels.pseudo import OUTLIER, PseudoLabels, SingleCamera, centroids, relabelled, select, view_centroids
 from reidkit.labels.reliability import SelfPaced, self_paced
 from reidkit.labels.steps import GridSearch, LabelChange, cluster_step, label_change, search_eps
 from reidkit.labels.weights import camera_entropy_weights, part_agreement
@@ -19,6 +19,7 @@ __all__ = [
     "LabelChange",
     "PseudoLabels",
     "SelfPaced",
+    "SingleCamera",
     "all_eps",
     "camera_entropy_weights",
     "centroids",

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from reidkit.errors import LabelsError
-from reidkit.jaccard import jaccard_graph, mix_source, source_proximity
+from reidkit.jaccard import Variant, jaccard_graph, mix_source, source_proximity
 from reidkit.labels.cameras import normalise_by_camera
 from reidkit.labels.density import dbscan, eps_from_closest_pairs
 from reidkit.labels.means import kmeans
-from reidkit.labels.pseudo import PseudoLabels, select
+from reidkit.labels.pseudo import PseudoLabels, SingleCamera, select
 from reidkit.options import Options
 
 MANY, AROUND = 20_000, 0.1
@@ -46,12 +46,12 @@ class ClusterSettings(Options):
     min_samples: int = 4
     k1: int = 20
     k2: int = 6
-    variant: Literal["full", "index"] = "full"
+    variant: Variant = "full"
     clusters: int = 500
     camera: Literal["as-is", "normalised"] = "as-is"
     camera_ddof: int = 0
     min_size: int = 0
-    single_camera: Literal["keep", "drop"] = "keep"
+    single_camera: SingleCamera = "keep"
     source_weight: float = 0.0
 
 

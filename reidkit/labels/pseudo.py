@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +13,8 @@ from reidkit.errors import LabelsError, shown
 from reidkit.jaccard.graph import JaccardGraph
 
 OUTLIER = -1
-SINGLE_CAMERA = ("keep", "drop")
+SingleCamera = Literal["keep", "drop"]
+SINGLE_CAMERA = get_args(SingleCamera)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from reidkit.errors import TrainingError
 from reidkit.features import Features
 from reidkit.labels import PseudoLabels, view_centroids
 from reidkit.method import AddOn, Batch, Loss, Method, weigh
-from reidkit.models import CameraDiscriminator, reverse_gradient
+from reidkit.models import CameraDiscriminator, Join, reverse_gradient
 from reidkit.options import Options
 from reidkit.records import ImageTable, Records
 
@@ -50,7 +50,7 @@ class Recipe(Options):
     condition: Literal["centroid", "none", "feature"] = "centroid"
     centroid: Literal["shared", "own"] = "shared"
     tap: Literal["f", "b"] = "f"
-    join: Literal["concatenate", "sum", "none", "zero"] = "concatenate"
+    join: Join = "concatenate"
     normalise_centroid: bool = False
     play: Literal["reversal", "alternating"] = "reversal"
     optimiser: Literal["shared", "adam", "sgd"] = "shared"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from reidkit.features import Features
-from reidkit.labels import ClusterSettings, Distance, PseudoLabels, centroids, cluster_step, label_change
+from reidkit.labels import ClusterSettings, Distance, PseudoLabels, SingleCamera, centroids, cluster_step, label_change
 from reidkit.losses import batch_hard_triplet, centre_loss, smoothed_cross_entropy
 from reidkit.method import Batch, Loss, Method, frozen_eps, weigh
 from reidkit.models import Centres, Classifier, Embedder, Remembered, build_embedder
@@ -46,7 +46,7 @@ class Recipe(ClusterSettings):
     clusters: int = 0
     camera: Literal["as-is", "normalised"] = "normalised"
     min_size: int = 4
-    single_camera: Literal["keep", "drop"] = "drop"
+    single_camera: SingleCamera = "drop"
     tap: Literal["f", "b"] = "b"
     frozen_epochs: int = 20
     epochs: int = 90

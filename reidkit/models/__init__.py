@@ -1,6 +1,6 @@
 """Networks: backbones by name, the embedder with its BN-neck, the classifier, and weights on disk."""
 
-from reidkit.models.adversary import CameraDiscriminator, reverse_gradient
+from reidkit.models.adversary import CameraDiscriminator, Join, reverse_gradient
 from reidkit.models.backbones import BACKBONES, build_backbone
 from reidkit.models.branch import Branch, in_groups
 from reidkit.models.build import build_embedder
@@ -19,6 +19,7 @@ __all__ = [
     "Classifier",
     "Embedder",
     "FusionModule",
+    "Join",
     "LoadReport",
     "PartExperts",
     "Remembered",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from reidkit.compute import derive_seed
 from reidkit.errors import ModelError
 
-JOINS = ("concatenate", "sum", "none", "zero")
+Join = Literal["concatenate", "sum", "none", "zero"]
+JOINS = get_args(Join)
 
 
 class _Reverse(torch.autograd.Function):

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from reidkit.errors import TrainingError
-from reidkit.storage import sha256, write_json, writing
+from reidkit.storage import filling, sha256, write_json
 
 log = logging.getLogger(__name__)
 CHECKPOINTS, KEPT = "checkpoints", 2
@@ -49,21 +49,15 @@ def save_checkpoint(
 ) -> Path:
     """Write the state after `epoch` into a temporary folder, rename it, and drop all but the last two."""
     final, partial = folder / f"epoch_{epoch:03d}", folder / f".epoch_{epoch:03d}.{os.getpid()}.partial"
-    moved = io.BytesIO()
-    torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()}, moved)
+    states = io.BytesIO()
+    torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()}, states)
     weights = save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
-    with writing(final):
-        try:
-            partial.mkdir(exist_ok=True)
-            for name, content in (("model.safetensors", weights), ("optimisers.pt", moved.getvalue())):
-                (partial / name).write_bytes(content)
-            sums = {name: sha256(partial / name) for name in ("model.safetensors", "optimisers.pt")}
-            write_json(partial / "state.json", {"epoch": epoch, "idle": idle, "settings": settings, "sha256": sums})
-            if final.exists():
-                shutil.rmtree(final)
-            partial.rename(final)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with filling(final, partial):
+        for name, content in (("model.safetensors", weights), ("optimisers.pt", states.getvalue())):
+            (partial / name).write_bytes(content)
+        sums = {name: sha256(partial / name) for name in ("model.safetensors", "optimisers.pt")}
+        write_json(partial / "state.json", {"epoch": epoch, "idle": idle, "settings": settings, "sha256": sums})
+        shutil.rmtree(final, ignore_errors=True)
     for old in _stored(folder)[:-KEPT]:
         shutil.rmtree(old)
     return final

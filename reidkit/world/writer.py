@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from PIL import Image
 
 from reidkit.errors import FormatError
 from reidkit.records import Records, make_records
-from reidkit.storage import writing
+from reidkit.storage import filling
 
 TABLE, CARD = "world.parquet", "world.json"
 
@@ -45,25 +44,16 @@ def to_folder(
             rule="A world is written into a new or empty folder.",
             action="Remove the folder or choose another name.",
         )
-    with writing(out):
-        partial = Path(tempfile.mkdtemp(prefix=f"{out.name}.", suffix=".incomplete", dir=out.parent))
-        try:
-            for folder in ("bounding_box_train", "query", "bounding_box_test"):
-                (partial / folder).mkdir()
-            truth = []
-            for path, (data, hidden, cut) in zip(frame["path"], pictures):
-                (partial / path).write_bytes(data)
-                truth.append((hidden, cut))
-            frame = _with_truth(frame, truth)
-            frame.to_parquet(partial / TABLE, index=False)
-            (partial / CARD).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            partial.chmod(0o755)
-            if out.exists():
-                out.rmdir()
-            partial.replace(out)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+    with filling(out, out.with_name(f"{out.name}.{os.getpid()}.incomplete")) as partial:
+        for folder in ("bounding_box_train", "query", "bounding_box_test"):
+            (partial / folder).mkdir()
+        truth = []
+        for path, (data, hidden, cut) in zip(frame["path"], pictures):
+            (partial / path).write_bytes(data)
+            truth.append((hidden, cut))
+        frame = _with_truth(frame, truth)
+        frame.to_parquet(partial / TABLE, index=False)
+        (partial / CARD).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return make_records(frame, root=out, name=name, drawn=True)
 
 
